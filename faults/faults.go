@@ -1,0 +1,51 @@
+// Package faults damages the systems of a run, and proves it. A fault's author writes Inject, and Prove where the checks
+// of the drill cannot see the damage by themselves; the frame around it (ownership, health before, times, propagation)
+// is written once, in [Run].
+package faults
+
+import (
+	"context"
+
+	"github.com/recoverydrill/gameday/fixtures"
+)
+
+// Fault is one way to damage a system.
+type Fault interface {
+	// Describe names the fault. It is called before and after Inject; afterwards it may say more.
+	Describe() Description
+	// Inject does the damage and returns when it is done. It must be safe to call Heal after an Inject that failed
+	// half way.
+	Inject(ctx context.Context, sys fixtures.System) error
+}
+
+// Description says what a fault is.
+type Description struct {
+	Name   string   // "bad write"
+	Class  string   // "bad write", "deletion", "corruption", "network"
+	Detail string   // the statement, the bytes, the route, in one line
+	Notes  []string // what else a reader needs: the block that was hit and the rows on it
+}
+
+// Optional abilities of a fault.
+type (
+	// Healer undoes a fault that can be undone (a network cut). The drill calls it at its end if the scenario has
+	// not, so that nothing stays cut.
+	Healer interface {
+		Heal(ctx context.Context, sys fixtures.System) error
+	}
+	// Spreader waits until the damage is wherever the fault says it goes, and says where that is. A replicated bad
+	// write is on every standby; corruption of one disk is not.
+	Spreader interface {
+		Propagate(ctx context.Context, sys fixtures.System) (where string, err error)
+	}
+	// Outage marks a fault whose damage is seen by the service clock and not by reading the store: a cut network, a
+	// dead server. SeenBy returns true for those; other faults must be seen by the checks.
+	Outage interface {
+		IsOutage() bool
+	}
+	// Bystander says on which part of the system the damage must NOT be: for corruption of the primary's disk, the
+	// standbys. The drill surveys nothing of it; it is documentation for the report.
+	Bystander interface {
+		Sound() string
+	}
+)

@@ -1,0 +1,256 @@
+package reports
+
+import (
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/probe"
+)
+
+// Schema is the version of the record's JSON form. It changes when a reader of the old form would be misled.
+const Schema = 1
+
+// Names of the files in a drill's evidence directory.
+const (
+	RecordFile  = "record.json"
+	LedgerFile  = "ledger.jsonl"
+	ProbeFile   = "probe.jsonl"
+	RowsFile    = "traffic-rows.jsonl" // traffic's tables as found after the recovery
+	OutputFile  = "recovery.log"       // the recovery's output, secrets masked
+	JUnitFile   = "junit.xml"
+	HTMLFile    = "report.html"
+	SummaryFile = "summary.md"
+
+	BaselineDir = "baseline" // manifest.json and rows files at the mark
+	DamagedDir  = "damaged"  // the same, of the damaged store
+	FoundDir    = "found"    // the same, after the recovery
+	// ManifestFile is the manifest's name in each of those.
+	ManifestFile = "manifest.json"
+)
+
+// Record is everything about one drill that is not bulk data. It never holds secrets. All durations carry their unit
+// in the name; *NS fields called "…_ns" without "duration" are points on the run's monotonic clock, the ledger's.
+type Record struct {
+	SchemaVersion int    `json:"schema_version"`
+	Run           string `json:"run"`
+	Scenario      string `json:"scenario"` // stable ID, the drill's identity over runs: "postgres/replicated-bad-write"
+	Title         string `json:"title"`    // the scenario in words
+	Owner         string `json:"owner"`
+	Disaster      string `json:"disaster"`
+	Runbook       string `json:"runbook,omitempty"` // a link or path
+	File          string `json:"file,omitempty"`    // of the scenario, relative to the module
+	Line          int    `json:"line,omitempty"`
+	Reproduce     string `json:"reproduce"` // the command that repeats this drill
+	Seed          int64  `json:"seed"`
+	Nonce         string `json:"nonce"`
+
+	Started  time.Time `json:"started"` // UTC
+	Finished time.Time `json:"finished"`
+
+	Host      Host               `json:"host"`
+	System    fixtures.Info      `json:"system"`
+	Objective Objective          `json:"objective"`
+	Answers   []Question         `json:"answers"`
+	Settings  []fixtures.Setting `json:"settings"` // durability as read back before the fault
+
+	Phases   []Phase           `json:"phases"`
+	Backups  []fixtures.Backup `json:"backups"`
+	Marks    []fixtures.Mark   `json:"marks"`
+	Target   *fixtures.Mark    `json:"target,omitempty"` // the mark that the recovery was asked to return to
+	Canaries []probe.Canary    `json:"canaries"`
+
+	Fault    *Fault    `json:"fault,omitempty"`
+	Recovery *Recovery `json:"recovery,omitempty"`
+	Traffic  Traffic   `json:"traffic"`
+	Service  Service   `json:"service"`
+
+	Checks   []CheckResult `json:"checks"`
+	Waivers  []Waiver      `json:"waivers,omitempty"`
+	Outcome  Outcome       `json:"outcome"`
+	Headline string        `json:"headline"`        // one line: why
+	Error    string        `json:"error,omitempty"` // why the drill could not go on, where it could not
+
+	Evidence []EvidenceFile `json:"evidence"`
+}
+
+// Host is where the harness ran.
+type Host struct {
+	Name     string `json:"name"`
+	OS       string `json:"os"`
+	CPUs     int    `json:"cpus"`
+	CPU      string `json:"cpu"`
+	MemoryMB int64  `json:"memory_mb"`
+	Go       string `json:"go"`
+	Gameday  string `json:"gameday"` // version or revision of this module
+	Docker   string `json:"docker,omitempty"`
+	Started  string `json:"started_by,omitempty"` // user or CI job
+}
+
+// Objective is what was asked for. A zero duration asks for nothing.
+type Objective struct {
+	RTOMS      int64  `json:"rto_ms"`
+	RPOMS      int64  `json:"rpo_ms"`
+	LostWrites *int64 `json:"lost_writes,omitempty"` // the most acknowledged writes that may be gone; nil asks for nothing
+}
+
+// Phase is one span of a drill: "seed", "backup", "traffic", "mark", "break", "recover", "verify".
+type Phase struct {
+	Name    string `json:"name"`
+	StartNS int64  `json:"start_ns"`
+	EndNS   int64  `json:"end_ns"` // 0 while it runs
+	Error   string `json:"error,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+}
+
+// Fault is the damage, and the proof that it was real.
+type Fault struct {
+	Name         string    `json:"name"`
+	Class        string    `json:"class"` // "bad write", "deletion", "corruption", "network"
+	Description  string    `json:"description"`
+	InjectNS     int64     `json:"inject_ns"`   // just before the injection
+	InjectedNS   int64     `json:"injected_ns"` // the injection had returned
+	EffectNS     int64     `json:"effect_ns"`   // the first effect seen, or InjectedNS where none was dated
+	Proven       bool      `json:"proven"`      // the damage was seen
+	Proof        []Finding `json:"proof"`       // what the checks said of the damaged store (the first so many)
+	ProofTotal   int       `json:"proof_total"`
+	Propagated   string    `json:"propagated"` // where to, in words; "" where the fault does not spread
+	PropagatedNS int64     `json:"propagated_ns,omitempty"`
+	Notes        []string  `json:"notes,omitempty"`
+}
+
+// Recovery is what the team's automation did.
+type Recovery struct {
+	Name        string                 `json:"name"`
+	Command     []string               `json:"command,omitempty"`
+	DeclaredNS  int64                  `json:"declared_ns"` // when it was started
+	EndedNS     int64                  `json:"ended_ns"`
+	ExitCode    int                    `json:"exit_code"`
+	Error       string                 `json:"error,omitempty"`
+	Steps       []Step                 `json:"steps"`
+	CutOvers    []fixtures.RouteChange `json:"cut_overs"`
+	OutputBytes int64                  `json:"output_bytes"`
+	OutputTail  []string               `json:"output_tail"` // its last lines, secrets masked
+}
+
+// Step is one "gameday: step NAME" of a recovery, up to the next.
+type Step struct {
+	Name    string `json:"name"`
+	StartNS int64  `json:"start_ns"`
+	EndNS   int64  `json:"end_ns"`
+}
+
+// Traffic sums up the ledger after reconciliation. Losses are of the recovered store, against what clients were told.
+type Traffic struct {
+	Clients      int   `json:"clients"`
+	Attempted    int64 `json:"attempted"`
+	Acknowledged int64 `json:"acknowledged"`
+	Refused      int64 `json:"refused"`
+	Unknown      int64 `json:"unknown"`
+
+	AcknowledgedBeforeMark int64 `json:"acknowledged_before_mark"`
+	AcknowledgedAfter      int64 `json:"acknowledged_after_recovery"`
+
+	Lost           int64 `json:"lost"` // acknowledged and gone: the RPA in writes
+	LostBeforeMark int64 `json:"lost_before_mark"`
+	RPAMS          int64 `json:"rpa_ms"` // from the oldest lost acknowledgement to the fault or the last lost one, the later
+	Judged         bool  `json:"judged"` // false: never reconciled, the two numbers mean nothing
+}
+
+// Service sums up the service clock.
+type Service struct {
+	IntervalMS     int64 `json:"interval_ms"`
+	Needed         int   `json:"needed"` // consecutive correct answers that end an outage
+	Asked          int64 `json:"asked"`
+	Correct        int64 `json:"correct"`
+	Wrong          int64 `json:"wrong"`
+	Errors         int64 `json:"errors"`
+	FirstBadNS     int64 `json:"first_bad_ns"`     // first failed or wrong answer at or after the injection; 0 if none
+	BackNS         int64 `json:"back_ns"`          // first of the correct answers that ended the outage; 0 if never
+	RTAMS          int64 `json:"rta_ms"`           // BackNS minus the fault's first effect; published only if verification passed
+	FromDeclaredMS int64 `json:"from_declared_ms"` // BackNS minus the recovery's start
+	ClaimedMS      int64 `json:"claimed_ms"`       // the recovery's end by its own word, minus the first effect
+	Reached        bool  `json:"reached"`          // service came back and verification passed: RTAMS is an RTA
+}
+
+// CheckResult is what one check said.
+type CheckResult struct {
+	Name       string    `json:"name"`
+	Promise    string    `json:"promise"` // what it checks, in one sentence
+	Outcome    Outcome   `json:"outcome"`
+	Covered    Coverage  `json:"covered"`
+	Findings   []Finding `json:"findings"`       // the first so many
+	Total      int       `json:"findings_total"` // all of them
+	DurationMS int64     `json:"duration_ms"`
+}
+
+// Coverage is what a check looked at. A check that covered less than was planned is inconclusive.
+type Coverage struct {
+	What    string `json:"what"` // "tables", "operations", "objects", "probes"
+	Planned int64  `json:"planned"`
+	Looked  int64  `json:"looked"`
+	Rows    int64  `json:"rows,omitempty"`
+	Bytes   int64  `json:"bytes,omitempty"`
+}
+
+// Finding is one thing that a person should know: what was wanted, what was found, where, and what to do.
+type Finding struct {
+	Outcome  Outcome  `json:"outcome"` // Failed: damage is proven; Inconclusive: could not look
+	Summary  string   `json:"summary"` // one line, the number first
+	Where    Place    `json:"where"`
+	Wanted   string   `json:"wanted,omitempty"`
+	Found    string   `json:"found,omitempty"`
+	Examples []string `json:"examples,omitempty"` // the first so many rows or lines
+	Hint     string   `json:"hint,omitempty"`     // what to do
+	Question Question `json:"question,omitempty"`
+}
+
+// Place says where in the store.
+type Place struct {
+	Node     string   `json:"node,omitempty"`
+	Database string   `json:"database,omitempty"`
+	Table    string   `json:"table,omitempty"`
+	Keys     []string `json:"keys,omitempty"`
+	Object   string   `json:"object,omitempty"`
+}
+
+// Question is one of the seven questions of a recovery plan, 1 to 7.
+type Question int
+
+// The seven questions.
+const (
+	BackedUp  Question = iota + 1 // did you back the right data up
+	Findable                      // can you find the backup
+	InService                     // can you bring the data back into service
+	Plan                          // what exactly will the recovery do
+	Capacity                      // have you the storage and processing for it
+	Harmless                      // will it break or corrupt anything
+	InTime                        // is it quick enough
+)
+
+var questionTexts = [...]string{
+	"", "Did you back the right data up?", "Can you find the backup?", "Can you bring the data back into service?",
+	"What exactly will the recovery do?", "Have you the storage and processing for it?",
+	"Will it break or corrupt anything?", "Is it quick enough?",
+}
+
+// String is the question's text.
+func (q Question) String() string {
+	if q < 1 || int(q) >= len(questionTexts) {
+		return "no question"
+	}
+	return questionTexts[q]
+}
+
+// Waiver switches a check off for a stated reason; it is shown beside the verdict.
+type Waiver struct {
+	Check  string `json:"check"`
+	Reason string `json:"reason"`
+}
+
+// EvidenceFile is one file in the evidence directory.
+type EvidenceFile struct {
+	Path   string `json:"path"` // relative to the directory
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	What   string `json:"what"`
+}
