@@ -17,7 +17,7 @@ const (
 	ProbeFile   = "probe.jsonl"
 	RowsFile    = "traffic-rows.jsonl" // traffic's tables as found after the recovery
 	OutputFile  = "recovery.log"       // the recovery's output, secrets masked
-	JUnitFile   = "junit.xml"
+	JUnitFile   = "junit.xml"          // this and the next two are of the whole run
 	HTMLFile    = "report.html"
 	SummaryFile = "summary.md"
 
@@ -44,14 +44,15 @@ type Record struct {
 	Seed          int64  `json:"seed"`
 	Nonce         string `json:"nonce"`
 
-	Started  time.Time `json:"started"` // UTC
+	Started  time.Time `json:"started"` // UTC; the zero of the drill's monotonic clock
 	Finished time.Time `json:"finished"`
 
-	Host      Host               `json:"host"`
-	System    fixtures.Info      `json:"system"`
-	Objective Objective          `json:"objective"`
-	Answers   []Question         `json:"answers"`
-	Settings  []fixtures.Setting `json:"settings"` // durability as read back before the fault
+	Host          Host               `json:"host"`
+	System        fixtures.Info      `json:"system"`
+	Objective     Objective          `json:"objective"`
+	Answers       []Question         `json:"answers"`
+	Settings      []fixtures.Setting `json:"settings"`                 // durability as read back before the fault
+	SettingsAfter []fixtures.Setting `json:"settings_after,omitempty"` // and after the recovery
 
 	Phases   []Phase           `json:"phases"`
 	Backups  []fixtures.Backup `json:"backups"`
@@ -70,6 +71,7 @@ type Record struct {
 	Headline string        `json:"headline"`        // one line: why
 	Error    string        `json:"error,omitempty"` // why the drill could not go on, where it could not
 
+	Dir      string         `json:"dir,omitempty"` // where the drill left its evidence, as a person would type it
 	Evidence []EvidenceFile `json:"evidence"`
 }
 
@@ -181,6 +183,8 @@ type CheckResult struct {
 	Findings   []Finding `json:"findings"`       // the first so many
 	Total      int       `json:"findings_total"` // all of them
 	DurationMS int64     `json:"duration_ms"`
+
+	Questions []Question `json:"questions,omitempty"` // which of the seven the check speaks to
 }
 
 // Coverage is what a check looked at. A check that covered less than was planned is inconclusive.

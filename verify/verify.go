@@ -28,6 +28,10 @@ type Evidence struct {
 	Probe []probe.Answer     // the whole series, in the order of schedule
 	Extra map[string][]byte  // what a [Collector] observed, by the check's name
 	After []fixtures.Setting // durability as read back after the recovery
+
+	// Problems say what was collected but could not be read back, or was changed since. Any makes the verdict
+	// inconclusive at best: see [LoadEvidence].
+	Problems []reports.Finding
 }
 
 // Check is one way of looking at the evidence. It must never pass without having looked: a missing piece of evidence,

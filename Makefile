@@ -1,0 +1,90 @@
+# Targets explain themselves: `make help` prints the comments behind them.
+.DEFAULT_GOAL := help
+
+GO ?= go
+# What `go test` may take for all packages, one after another, real servers included.
+TEST_TIMEOUT ?= 30m
+# The drill that `make drill` runs.
+DRILL ?= ./scenarios/postgres
+LABEL ?= flagship
+
+GOLANGCI_VERSION := v2.15.0
+TOOLS := $(CURDIR)/.cache/bin
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+
+# With a daemon behind a local socket, published ports are on the loopback address.
+ifeq ($(filter-out unix://%,$(DOCKER_HOST)),)
+export TESTCONTAINERS_HOST_OVERRIDE ?= 127.0.0.1
+endif
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: fmt-check vet lint test-short ## format, vet, lint, layers and the tests without servers: under a minute
+
+.PHONY: test
+test: docker images ## all tests, with real servers
+	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: drill
+drill: docker images ## run the flagship drill; its verdict is the exit code
+	bin/gameday run $(DRILL) --label '$(LABEL)'
+
+.PHONY: build
+build: go ## build bin/gameday
+	$(GO) build -o bin/gameday ./cmd/gameday
+
+.PHONY: images
+images: docker ## have the images that drills need: pulled, or built here
+	bin/gameday images ensure
+
+.PHONY: clean
+clean: build ## remove what dead runs left: containers, networks, volumes, processes
+	bin/gameday clean
+
+.PHONY: vet
+vet: go ## go vet
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: $(GOLANGCI) ## golangci-lint
+	$(GOLANGCI) run ./...
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## format the code: gofumpt and goimports
+	$(GOLANGCI) fmt ./...
+
+.PHONY: fmt-check
+fmt-check: $(GOLANGCI)
+	@$(GOLANGCI) fmt --diff ./... || { echo "not formatted: make fmt"; exit 1; }
+
+.PHONY: test-short
+test-short: go
+	$(GO) test -count=1 -short ./...
+
+.PHONY: report-picture
+report-picture: ## docs/report.png: a picture of the newest report, or of REPORT=path/to/report.html
+	@set -e; \
+	report='$(REPORT)'; \
+	[ -n "$$report" ] || report=$$(ls -t gameday-report/*/report.html 2>/dev/null | head -n 1); \
+	[ -f "$$report" ] || { echo "no report to take a picture of: make drill"; exit 2; }; \
+	browser=$$(command -v chromium || command -v chromium-browser || command -v google-chrome) || { echo "no chromium in PATH: apt-get install chromium"; exit 2; }; \
+	dir=$$(cd "$$(dirname "$$report")" && pwd); \
+	"$$browser" --headless --no-sandbox --hide-scrollbars --window-size=1200,1600 --screenshot="$(CURDIR)/docs/report.png" "file://$$dir/$$(basename "$$report")"; \
+	echo docs/report.png
+
+# What is lacking is said in one line before anything starts.
+.PHONY: go
+go:
+	@command -v $(GO) >/dev/null || { echo "go is not in PATH: install Go 1.26 or later, https://go.dev/dl"; exit 2; }
+
+.PHONY: docker
+docker: build
+	@bin/gameday doctor docker
+
+# Installed once, and never by `make test`: it takes one to two minutes.
+$(GOLANGCI): | go
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(TOOLS)/golangci-lint $@

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/recoverydrill/gameday/fixtures/container/docker"
+	"github.com/recoverydrill/gameday/fixtures/images"
+	"github.com/recoverydrill/gameday/scenarios/drill/config"
+)
+
+// wantedImages are those that the shipped scenarios need.
+var wantedImages = []images.Spec{{Engine: "postgres", Version: "17"}}
+
+func (a *app) imagesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "images",
+		Short: "Show, get or build the images that nodes are made from",
+		Long: `A node needs an image that holds its engine's binaries. It is, in this order: the one that
+gameday.yaml names under "images:", the official one if it is here, one built here, the official
+one pulled, or one built now from Debian packages.`,
+		Args: unknownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	path := cmd.PersistentFlags().String("config", "", "configuration `file` (default "+config.FileName+", if there is one)")
+	resolver := func() (*images.Resolver, config.Config, error) {
+		conf, err := runOptions{config: *path}.load()
+		if err != nil {
+			return nil, conf, err
+		}
+		return images.New(images.Options{Overrides: conf.Images, Build: true, Log: a.err}), conf, nil
+	}
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "list", Short: "Show which image each engine and version would use", Args: none,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				_, conf, err := resolver()
+				if err != nil {
+					return err
+				}
+				return a.listImages(cmd.Context(), conf.Images)
+			},
+		},
+		&cobra.Command{
+			Use: "ensure [ENGINE:VERSION...]", Short: "Have images ready: pulled, or built here (default " + wantedImages[0].String() + ")",
+			RunE: func(cmd *cobra.Command, args []string) error {
+				r, _, err := resolver()
+				return a.eachImage(cmd.Context(), args, err, func(ctx context.Context, s images.Spec) error {
+					i, err := r.Resolve(ctx, s)
+					if err == nil {
+						fmt.Fprintf(a.out, "%s\t%s\t%s\t%s\n", s, i.Origin, i.Reference, i.Digest)
+					}
+					return err
+				})
+			},
+		},
+		&cobra.Command{
+			Use: "build [ENGINE:VERSION...]", Short: "Build images here from Debian packages (default " + wantedImages[0].String() + ")",
+			RunE: func(cmd *cobra.Command, args []string) error {
+				r, _, err := resolver()
+				return a.eachImage(cmd.Context(), args, err, func(ctx context.Context, s images.Spec) error {
+					i, err := r.Build(ctx, s)
+					if err == nil {
+						fmt.Fprintf(a.out, "%s\t%s\t%s\t%s\n", s, i.Origin, i.Reference, i.Digest)
+					}
+					return err
+				})
+			},
+		},
+	)
+	return cmd
+}
+
+func (a *app) eachImage(ctx context.Context, names []string, err error, do func(context.Context, images.Spec) error) error {
+	if err != nil {
+		return err
+	}
+	specs, err := imageSpecs(names)
+	if err != nil {
+		return err
+	}
+	for _, s := range specs {
+		if err := do(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// imageSpecs reads engine:version words.
+func imageSpecs(names []string) ([]images.Spec, error) {
+	if len(names) == 0 {
+		return wantedImages, nil
+	}
+	var specs []images.Spec
+	for _, name := range names {
+		engine, version, _ := strings.Cut(name, ":")
+		s := images.Spec{Engine: engine, Version: version}
+		if !slices.Contains(images.Known(), s) {
+			var known []string
+			for _, k := range images.Known() {
+				known = append(known, k.String())
+			}
+			return nil, usagef("%q is no engine:version that can be had\nknown are %s", name, strings.Join(known, ", "))
+		}
+		specs = append(specs, s)
+	}
+	return specs, nil
+}
+
+func (a *app) listImages(ctx context.Context, overrides map[string]string) error {
+	d, err := docker.Dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "IMAGE\tUSES\tHERE\tDIGEST")
+	for _, s := range images.Known() {
+		refs := []string{s.String(), "gameday/" + s.String()}
+		if o, ok := overrides[s.String()]; ok {
+			refs = []string{o}
+		}
+		uses, here, digest := refs[0], "no", "-"
+		for _, ref := range refs {
+			if i, err := d.ImageInspect(ctx, ref); err == nil {
+				uses, here, digest = ref, "yes", i.ID
+				break
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s, uses, here, digest)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,2 @@
+// Package adapter stands for scenarios/suite: packages whose tests import it are found as suites.
+package adapter

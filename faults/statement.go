@@ -1,0 +1,88 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/recoverydrill/gameday/fixtures"
+)
+
+// Statement is damage done by the store's own language: a bad deploy, a person at a console. It is committed on the
+// primary, so replication copies it faithfully to every standby; Propagate waits until it has.
+type Statement struct {
+	// Database is where it runs; "" is the dataset's main database.
+	Database string
+	// SQL is one or more statements, run as the store's owner.
+	SQL string
+
+	name, class string
+}
+
+var (
+	_ Fault    = (*Statement)(nil)
+	_ Spreader = (*Statement)(nil)
+)
+
+// BadWrite is a write that should never have happened: BadWrite("UPDATE payments SET amount = 0").
+func BadWrite(sql string) *Statement {
+	return &Statement{SQL: sql, name: "bad write", class: "bad write"}
+}
+
+// DropTable drops a table with everything that depends on it.
+func DropTable(table string) *Statement {
+	return &Statement{SQL: "DROP TABLE " + table + " CASCADE", name: "dropped table", class: "deletion"}
+}
+
+// DeleteRows deletes every row of a table: the DELETE whose WHERE was forgotten.
+func DeleteRows(table string) *Statement {
+	return &Statement{SQL: "DELETE FROM " + table, name: "delete without where", class: "deletion"}
+}
+
+// In says in which database the statement runs.
+func (s *Statement) In(database string) *Statement {
+	s.Database = database
+	return s
+}
+
+// Describe names the statement.
+func (s *Statement) Describe() Description {
+	return Description{Name: s.name, Class: s.class, Detail: strings.Join(strings.Fields(s.SQL), " ")}
+}
+
+// Inject runs the statement on the store that clients use.
+func (s *Statement) Inject(ctx context.Context, sys fixtures.System) error {
+	op, ok := sys.(fixtures.Operator)
+	if !ok {
+		return unsupported(sys, "fixtures.Operator", "run the damaging statement")
+	}
+	if strings.TrimSpace(s.SQL) == "" {
+		return fmt.Errorf("%s: the statement is empty", s.name)
+	}
+	return op.Statement(ctx, "", s.Database, s.SQL)
+}
+
+// Propagate waits until every standby has applied the statement. A system without standbys has nowhere to copy it to.
+func (s *Statement) Propagate(ctx context.Context, sys fixtures.System) (string, error) {
+	var standbys []string
+	for _, m := range sys.Members() {
+		if m.Role == fixtures.Standby {
+			standbys = append(standbys, m.Node.Name())
+		}
+	}
+	if len(standbys) == 0 {
+		return "nowhere: the system has no standby", nil
+	}
+	r, ok := sys.(fixtures.Replicator)
+	if !ok {
+		return "", unsupported(sys, "fixtures.Replicator", "wait until the standbys have copied the damage")
+	}
+	if err := r.Replicated(ctx); err != nil {
+		return "", fmt.Errorf("wait until the damage is on every standby: %w", err)
+	}
+	return strings.Join(standbys, ", "), nil
+}
+
+func unsupported(sys fixtures.System, need, purpose string) error {
+	return &fixtures.UnsupportedError{What: "engine " + sys.Info().Engine, Need: need, For: purpose}
+}

@@ -1,0 +1,176 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Grace is how long a command that is told to end (SIGTERM to its process group, at its deadline or when the drill is
+// interrupted) may take before it is killed.
+const Grace = 5 * time.Second
+
+// HostCommand is a recovery by a command on the harness's host: the team's own script, as they would run it.
+type HostCommand struct {
+	Path string // looked up in PATH unless it holds a slash; relative to the working directory
+	Args []string
+	Env  map[string]string
+
+	mu    sync.Mutex
+	group int // process group of the running or finished command; 0 before
+}
+
+var (
+	_ Recovery = (*HostCommand)(nil)
+	_ Cleaner  = (*HostCommand)(nil)
+)
+
+// Command is a recovery by a command on the harness's host.
+func Command(path string, args ...string) *HostCommand { return &HostCommand{Path: path, Args: args} }
+
+// With adds a variable to the command's environment.
+func (c *HostCommand) With(name, value string) *HostCommand {
+	if c.Env == nil {
+		c.Env = map[string]string{}
+	}
+	c.Env[name] = value
+	return c
+}
+
+// Name is the command's base name.
+func (c *HostCommand) Name() string { return filepath.Base(c.Path) }
+
+// Line is the command line, for the report.
+func (c *HostCommand) Line() []string { return append([]string{c.Path}, c.Args...) }
+
+// Recover runs the command in a process group of its own and returns when it has exited. Programs that it leaves
+// running stay until Cleanup.
+func (c *HostCommand) Recover(ctx context.Context, job Job) error {
+	path, err := c.find()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(path, c.Args...) //nolint:gosec,noctx // running the team's command is the point; ctx ends the group below
+	cmd.Env = append(append(inherited(), assignments(job.Env)...), assignments(c.Env)...)
+	cmd.Stdout, cmd.Stderr = job.Output, job.Output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = 2 * time.Second // a program left running may hold the output open
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start %s: %w%s", c.Path, err, startHint(path, err))
+	}
+	c.mu.Lock()
+	c.group = cmd.Process.Pid
+	c.mu.Unlock()
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = c.end(done, ctx)
+	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		return nil // it exited with 0 and left something running, which is allowed
+	}
+	return exitStatus(c.Name(), err)
+}
+
+// end stops the whole process group, politely first.
+func (c *HostCommand) end(done <-chan error, ctx context.Context) error {
+	_ = syscall.Kill(-c.group, syscall.SIGTERM)
+	select {
+	case <-done:
+	case <-time.After(Grace):
+		_ = syscall.Kill(-c.group, syscall.SIGKILL)
+		<-done
+	}
+	return &Stopped{Name: c.Name(), Cause: context.Cause(ctx)}
+}
+
+// Cleanup kills what is left of the command's process group.
+func (c *HostCommand) Cleanup(context.Context, Job) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.group == 0 {
+		return nil
+	}
+	if err := syscall.Kill(-c.group, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) && !errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("end the processes that %s left: %w", c.Name(), err)
+	}
+	return nil
+}
+
+func (c *HostCommand) find() (string, error) {
+	path, err := exec.LookPath(c.Path)
+	switch {
+	case err == nil:
+		return filepath.Abs(path)
+	case errors.Is(err, fs.ErrPermission):
+		return "", fmt.Errorf("recovery command %q is not executable: chmod +x %s", c.Path, c.Path)
+	case strings.Contains(c.Path, "/"):
+		dir, _ := os.Getwd()
+		return "", fmt.Errorf("recovery command %q does not exist (looked in %s, the suite's directory)", c.Path, dir)
+	}
+	return "", fmt.Errorf("recovery command %q is not in PATH: %w", c.Path, err)
+}
+
+// inherited is the part of this process's environment that a person's shell would have too.
+func inherited() []string {
+	var keep []string
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "GAMEDAY_") && !strings.HasPrefix(kv, "PG") {
+			keep = append(keep, kv)
+		}
+	}
+	return keep
+}
+
+func startHint(path string, err error) string {
+	if errors.Is(err, syscall.ENOEXEC) {
+		return fmt.Sprintf(" (has %s a first line such as #!/bin/sh?)", path)
+	}
+	return ""
+}
+
+// ExitStatus says that a recovery command ran and reported failure by its exit status.
+type ExitStatus struct {
+	Name string
+	Code int
+	Text string // "exit status 3", "signal: killed"
+}
+
+func (e *ExitStatus) Error() string { return fmt.Sprintf("%s ended with %s", e.Name, e.Text) }
+
+// Stopped says that a recovery was ended because its time was up or the drill was interrupted.
+type Stopped struct {
+	Name  string
+	Cause error
+}
+
+func (e *Stopped) Error() string {
+	if errors.Is(e.Cause, context.DeadlineExceeded) {
+		return e.Name + " did not end in its time and was stopped"
+	}
+	return fmt.Sprintf("%s was stopped: %v", e.Name, e.Cause)
+}
+
+// Unwrap gives the context's error.
+func (e *Stopped) Unwrap() error { return e.Cause }
+
+func exitStatus(name string, err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return &ExitStatus{Name: name, Code: exit.ExitCode(), Text: exit.String()}
+	}
+	if err != nil {
+		return fmt.Errorf("run %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package recovery
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+)
+
+const (
+	lineLimit = 8 << 10  // a longer line is kept but not understood
+	headLimit = 16 << 20 // of the output is kept from its beginning
+	tailLimit = 1 << 20  // and from its end
+	prefix    = "gameday: "
+)
+
+// Output takes what a recovery prints: it keeps the first 16 MiB and the last MiB, and understands the lines
+// "gameday: step NAME" and "gameday: cutover HOST:PORT". Safe for concurrent use.
+type Output struct {
+	mu      sync.Mutex
+	to      io.Writer
+	onLine  func(line string) error
+	line    []byte
+	long    bool
+	written int64
+	total   int64
+	tail    []byte
+	errs    []error
+}
+
+// NewOutput writes to to, and calls onLine for each complete line up to 8 KiB that begins with "gameday: ", without
+// that prefix. An error of onLine is kept for Close.
+func NewOutput(to io.Writer, onLine func(line string) error) *Output {
+	return &Output{to: to, onLine: onLine}
+}
+
+// Write never fails: a recovery must not die of our disk being full. The error is kept for Close.
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.total += int64(len(p))
+	head := p
+	if room := headLimit - o.written; int64(len(head)) > room {
+		head = p[:room]
+	}
+	if len(head) > 0 {
+		if _, err := o.to.Write(head); err != nil {
+			o.errs = append(o.errs, fmt.Errorf("keep the recovery's output: %w", err))
+			o.written = headLimit
+		}
+		o.written += int64(len(head))
+	}
+	o.tail = append(o.tail, p[len(head):]...)
+	if len(o.tail) > 2*tailLimit {
+		o.tail = append(o.tail[:0], o.tail[len(o.tail)-tailLimit:]...)
+	}
+	o.split(p)
+	return len(p), nil
+}
+
+func (o *Output) split(p []byte) {
+	for len(p) > 0 {
+		i := bytes.IndexByte(p, '\n')
+		part := p
+		if i >= 0 {
+			part = p[:i]
+		}
+		if len(o.line)+len(part) > lineLimit {
+			o.long, o.line = true, o.line[:0]
+		} else if !o.long {
+			o.line = append(o.line, part...)
+		}
+		if i < 0 {
+			return
+		}
+		o.endLine()
+		p = p[i+1:]
+	}
+}
+
+func (o *Output) endLine() {
+	line := strings.TrimRight(string(o.line), "\r")
+	if !o.long && strings.HasPrefix(line, prefix) && o.onLine != nil {
+		if err := o.onLine(strings.TrimPrefix(line, prefix)); err != nil {
+			o.errs = append(o.errs, err)
+		}
+	}
+	o.line, o.long = o.line[:0], false
+}
+
+// Total is how many bytes were printed.
+func (o *Output) Total() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.total
+}
+
+// Close takes an unfinished last line for a line, writes the end of a long output, and returns every error so far. It
+// does not close what it writes to.
+func (o *Output) Close() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.endLine()
+	if len(o.tail) > 0 {
+		end := o.tail[max(0, len(o.tail)-tailLimit):]
+		if left := o.total - headLimit - int64(len(end)); left > 0 {
+			if _, err := fmt.Fprintf(o.to, "\n[… %d bytes left out …]\n", left); err != nil {
+				o.errs = append(o.errs, fmt.Errorf("keep the recovery's output: %w", err))
+			}
+		}
+		if _, err := o.to.Write(end); err != nil {
+			o.errs = append(o.errs, fmt.Errorf("keep the recovery's output: %w", err))
+		}
+		o.tail = nil
+	}
+	return errors.Join(o.errs...)
+}

@@ -1,0 +1,232 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Verdict is the outcome that reports print, with its reason in one line. It is never better than what the record
+// itself supports: a record that calls itself passed with a failed check in it is failed, and one without a check, with
+// an error, with a fault that nobody saw, or that was never finished is inconclusive. Waived checks do not count. The
+// reason is "" for a passed drill.
+func Verdict(r *Record) (Outcome, string) {
+	if r == nil {
+		return Inconclusive, "there is no record"
+	}
+	counted := r.counted()
+	outcomes := make([]Outcome, 0, len(counted))
+	for _, c := range counted {
+		outcomes = append(outcomes, c.Outcome)
+	}
+	checked := Worst(outcomes...)
+	switch {
+	case r.Outcome == Failed || checked == Failed:
+		return Failed, r.failure(counted)
+	case r.Error != "":
+		return Inconclusive, line(r.Error)
+	case r.Fault != nil && !r.Fault.Proven:
+		return Inconclusive, strings.TrimSpace("the fault took no effect: " + unseen(r.Fault))
+	case r.Outcome == Passed && checked == Passed && !r.Finished.IsZero():
+		return Passed, ""
+	}
+	return Inconclusive, r.doubt(counted)
+}
+
+func unseen(f *Fault) string {
+	if len(f.Proof) > 0 {
+		return line(f.Proof[0].Summary)
+	}
+	return line(f.Name) + " was injected and no check saw damage"
+}
+
+// Headline is the verdict on a drill in one line. RTA is printed only if it was reached, which takes a verified store.
+func Headline(r *Record) string {
+	outcome, why := Verdict(r)
+	head := strings.ToUpper(outcome.String()) + " " + scenario(r) + ": "
+	if outcome != Passed {
+		if r != nil && outcome == Failed && r.Dir != "" {
+			why += "; see " + line(r.Dir)
+		}
+		return head + why
+	}
+	parts := []string{rtaText(r) + ", " + rpaText(r)}
+	if back := backText(r); back != "" {
+		parts = append(parts, back)
+	}
+	for _, w := range r.Waivers {
+		parts = append(parts, fmt.Sprintf("%s waived: %s", line(w.Check), line(w.Reason)))
+	}
+	return head + strings.Join(parts, "; ")
+}
+
+func scenario(r *Record) string {
+	if r == nil || line(r.Scenario) == "" {
+		return "(unnamed drill)"
+	}
+	return line(r.Scenario)
+}
+
+// counted are the checks that are not waived.
+func (r *Record) counted() []CheckResult {
+	waived := make(map[string]bool)
+	for _, w := range r.Waivers {
+		waived[w.Check] = true
+	}
+	var all []CheckResult
+	for _, c := range r.Checks {
+		if !waived[c.Name] {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// failure is the first failed finding and how many more there are.
+func (r *Record) failure(checks []CheckResult) string {
+	first, total := "", 0
+	for _, c := range checks {
+		if c.Outcome != Failed {
+			continue
+		}
+		found := len(c.Findings)
+		if found == 0 && c.Total == 0 {
+			found = 1
+		}
+		total += max(found, c.Total)
+		if first == "" {
+			first = firstOf(c, Failed)
+		}
+	}
+	if first == "" {
+		return firstText(r.Error, r.ownHeadline(), "it says so and gives no reason")
+	}
+	if total > 1 {
+		return fmt.Sprintf("%s (+%s)", first, plural(int64(total-1), "more finding"))
+	}
+	return first
+}
+
+// doubt says why a drill that did not fail is not passed.
+func (r *Record) doubt(checks []CheckResult) string {
+	if r.Finished.IsZero() {
+		return "the drill ended without finishing its record"
+	}
+	for _, c := range checks {
+		if c.Outcome != Passed {
+			return firstOf(c, c.Outcome)
+		}
+	}
+	switch {
+	case len(checks) == 0 && len(r.Checks) > 0:
+		return "every check was waived"
+	case len(checks) == 0:
+		return firstText(r.ownHeadline(), "nothing was checked")
+	}
+	return firstText(r.ownHeadline(), "it says so and gives no reason")
+}
+
+// ownHeadline is the record's own reason, unless it is a whole line as [Headline] writes it.
+func (r *Record) ownHeadline() string {
+	for _, o := range []Outcome{Inconclusive, Passed, Failed} {
+		if rest, ok := strings.CutPrefix(r.Headline, strings.ToUpper(o.String())+" "); ok {
+			if _, why, ok := strings.Cut(rest, ": "); ok {
+				return why
+			}
+		}
+	}
+	return r.Headline
+}
+
+func firstText(all ...string) string {
+	for _, s := range all {
+		if s = line(s); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// firstOf is the first finding of a check that bears out its outcome.
+func firstOf(c CheckResult, o Outcome) string {
+	for _, f := range c.Findings {
+		if f.Outcome == o && f.Summary != "" {
+			return f.line()
+		}
+	}
+	if o == Failed {
+		return fmt.Sprintf("check %s failed: it promises that %s", line(c.Name), line(c.Promise))
+	}
+	return fmt.Sprintf("check %s could not tell: it looked at %s", line(c.Name), c.Covered)
+}
+
+// line is the finding's summary with its place before it, unless the summary names the place.
+func (f Finding) line() string {
+	summary, where := line(f.Summary), f.Where.String()
+	for _, named := range []string{where, line(f.Where.Table), line(f.Where.Object)} {
+		if named != "" && strings.Contains(summary, named) {
+			return summary
+		}
+	}
+	if where == "" {
+		return summary
+	}
+	return where + ": " + summary
+}
+
+func rtaText(r *Record) string {
+	if !r.Service.Reached {
+		return "RTA not reached (" + objective(r.Objective.RTOMS) + ")"
+	}
+	return fmt.Sprintf("RTA %s (%s)", reached(r.Service.RTAMS, r.Objective.RTOMS), objective(r.Objective.RTOMS))
+}
+
+func rpaText(r *Record) string {
+	if !r.Traffic.Judged {
+		return "RPA not judged"
+	}
+	asked := objective(r.Objective.RPOMS)
+	if n := r.Objective.LostWrites; n != nil {
+		if r.Objective.RPOMS <= 0 {
+			asked = "objective"
+		}
+		asked += " " + plural(*n, "write")
+		if r.Objective.RPOMS > 0 {
+			asked = objective(r.Objective.RPOMS) + ", " + plural(*n, "write")
+		}
+	}
+	return fmt.Sprintf("RPA %s (%s)", lossText(r), asked)
+}
+
+// lossText is the RPA in writes and time.
+func lossText(r *Record) string {
+	if r.Traffic.Lost == 0 {
+		return "0 writes"
+	}
+	return plural(r.Traffic.Lost, "write") + " / " + reached(r.Traffic.RPAMS, r.Objective.RPOMS)
+}
+
+// backText says what is back, as far as checks that looked at all of it say so.
+func backText(r *Record) string {
+	var parts []string
+	if rows := r.rowsVerified(); rows > 0 {
+		parts = append(parts, plural(rows, "row"))
+	}
+	if t := r.Traffic; t.Judged && t.LostBeforeMark == 0 && t.AcknowledgedBeforeMark > 0 {
+		parts = append(parts, plural(t.AcknowledgedBeforeMark, "acknowledged write")+" before the mark")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "all of " + strings.Join(parts, " and ") + " are back"
+}
+
+// rowsVerified is the largest number of rows that one passed check looked at completely.
+func (r *Record) rowsVerified() int64 {
+	var rows int64
+	for _, c := range r.counted() {
+		if c.Outcome == Passed && c.Covered.Looked > 0 && c.Covered.Looked >= c.Covered.Planned {
+			rows = max(rows, c.Covered.Rows)
+		}
+	}
+	return rows
+}

@@ -1,0 +1,177 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/recoverydrill/gameday/faults"
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/probe"
+	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/verify"
+)
+
+const (
+	proofLimit  = 20               // findings of the proof that the record keeps
+	canaryLimit = 20               // damaged rows that the service clock asks about
+	seenLimit   = 10 * time.Second // for the service clock to see the damage
+	goodAfter   = 20               // writes acknowledged on the damaged store before the drill goes on
+)
+
+// ErrNoEffect is wrapped by the error of Break when the damage could not be seen: the drill is void.
+var ErrNoEffect = errors.New("the fault took no effect")
+
+// Break damages the system, proves that the damage is there, waits until it has spread to where the fault says it goes,
+// and lets traffic go on for a while on the damaged store where it can.
+func (d *Drill) Break(ctx context.Context, f faults.Fault) error {
+	if err := errors.Join(
+		d.before("Break", "Traffic", "without traffic nobody knows what must survive", d.driver != nil),
+		d.before("Break", "Mark", "without a mark there is nothing to compare with", d.latest != nil || d.driver == nil),
+	); err != nil {
+		return err
+	}
+	if d.fault != nil {
+		return &OnceError{Call: "Break", Since: "Break"}
+	}
+	return d.phase(ctx, "break", func(ctx context.Context) error { return d.breakIt(ctx, f) })
+}
+
+func (d *Drill) breakIt(ctx context.Context, f faults.Fault) error {
+	if _, err := d.waitCorrect(ctx, d.clock.NowNS(), 10*time.Second); err != nil {
+		return fmt.Errorf("the service is not healthy before the fault: %w", err)
+	}
+	// The clean-up first: whatever happens from here on, what can be healed is healed.
+	d.cleanups = append(d.cleanups, func(ctx context.Context) error { return faults.Heal(ctx, f, d.sys) })
+	d.fault, d.rec.Fault = f, &reports.Fault{}
+	in, err := faults.Inject(ctx, f, d.sys, d.guard, d.clock)
+	desc := f.Describe()
+	*d.rec.Fault = reports.Fault{
+		Name: desc.Name, Class: desc.Class, Description: desc.Detail, Notes: desc.Notes,
+		InjectNS: in.StartNS, InjectedNS: in.EndNS, EffectNS: in.EndNS,
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.prove(ctx, f); err != nil {
+		return err
+	}
+	return d.spread(ctx, f)
+}
+
+// prove sees the damage: an outage by the service clock, any other by the checks and then by the service clock too.
+func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
+	rf := d.rec.Fault
+	if !faults.SeenByClock(f) {
+		findings, err := d.damage(ctx)
+		if err != nil {
+			return err
+		}
+		rf.ProofTotal, rf.Proof = len(findings), findings[:min(len(findings), proofLimit)]
+		if len(findings) == 0 {
+			return fmt.Errorf("%w: %s ran, and no check sees any difference on the damaged store (evidence: %s); a drill of it would prove nothing",
+				ErrNoEffect, d.rec.Fault.Description, d.path(reports.DamagedDir))
+		}
+		rf.Proven = true
+	}
+	bad, err := d.waitBad(ctx, rf.InjectNS)
+	switch {
+	case err == nil:
+		rf.Proven = true
+		rf.EffectNS = min(rf.EffectNS, max(bad.AtNS, rf.InjectNS))
+		return d.save()
+	case faults.SeenByClock(f):
+		return fmt.Errorf("%w: %s, and the service clock saw no failed or wrong answer: %w", ErrNoEffect, rf.Description, err)
+	default:
+		// The checks saw it, the clock did not: Service will be inconclusive, and the record says why.
+		rf.Notes = append(rf.Notes, "the service clock did not see the damage: no canary asks about what it hit")
+		return d.save()
+	}
+}
+
+// damage surveys the damaged store, runs the checks that see damage, and points the service clock at the damaged rows.
+func (d *Drill) damage(ctx context.Context) ([]reports.Finding, error) {
+	found, err := d.surveyAt(ctx, reports.DamagedDir)
+	if err != nil {
+		return nil, fmt.Errorf("survey the damaged store: %w", err)
+	}
+	e := &verify.Evidence{Dir: d.dir, Record: d.rec, Baseline: d.latest.manifest, BaseDir: d.latest.dir, Found: found, FoundDir: reports.DamagedDir}
+	findings, err := verify.DamageProof(ctx, e, d.scenario.Checks)
+	if err != nil {
+		return nil, fmt.Errorf("check the damaged store: %w", err)
+	}
+	return findings, d.watchDamage(findings)
+}
+
+// surveyAt reads the store behind the route.
+func (d *Drill) surveyAt(ctx context.Context, dir string) (*fixtures.Manifest, error) {
+	snap, err := d.sys.(fixtures.Surveyor).Snapshot(ctx, "") // Mark has seen that it can
+	if err != nil {
+		return nil, err
+	}
+	defer closeQuietly(ctx, snap)
+	return d.survey(ctx, snap, dir, d.latest.mark.Label, d.latest.manifest)
+}
+
+// RowCanaryMaker is an optional ability of a system: canaries for given rows, whose right answers come from a manifest.
+type RowCanaryMaker interface {
+	RowCanaries(m *fixtures.Manifest, dir, database, table string, keys []string) ([]probe.Canary, error)
+}
+
+func (d *Drill) watchDamage(findings []reports.Finding) error {
+	maker, ok := d.sys.(RowCanaryMaker)
+	if !ok {
+		return nil
+	}
+	rows := map[[2]string][]string{}
+	left := canaryLimit
+	for _, r := range verify.DamagedRows(findings) {
+		if left--; left < 0 {
+			break
+		}
+		k := [2]string{r.Database, r.Table}
+		rows[k] = append(rows[k], r.Key)
+	}
+	canaries := append([]probe.Canary(nil), d.rec.Canaries...)
+	for k, keys := range rows {
+		more, err := maker.RowCanaries(d.latest.manifest, d.path(d.latest.dir), k[0], k[1], keys)
+		if err != nil {
+			return fmt.Errorf("point the service clock at the damaged rows of %s: %w", k[1], err)
+		}
+		canaries = append(canaries, more...)
+	}
+	d.rec.Canaries = canaries
+	d.prober.SetCanaries(canaries)
+	return nil
+}
+
+// spread waits for the damage to be where the fault says it goes, and for traffic to go on on top of it.
+func (d *Drill) spread(ctx context.Context, f faults.Fault) error {
+	s, ok := f.(faults.Spreader)
+	if !ok {
+		d.rec.Fault.Propagated = ""
+		return d.save()
+	}
+	where, err := s.Propagate(ctx, d.sys)
+	if err != nil {
+		return err
+	}
+	d.rec.Fault.Propagated, d.rec.Fault.PropagatedNS = where, d.clock.NowNS()
+	if err := d.acknowledged(ctx, goodAfter); err != nil {
+		return fmt.Errorf("good writes on the damaged store: %w", err)
+	}
+	return d.save()
+}
+
+func (d *Drill) waitCorrect(ctx context.Context, since int64, limit time.Duration) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return d.prober.WaitCorrect(ctx, since, d.scenario.Consecutive)
+}
+
+func (d *Drill) waitBad(ctx context.Context, since int64) (probe.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, seenLimit)
+	defer cancel()
+	return d.prober.WaitBad(ctx, since)
+}

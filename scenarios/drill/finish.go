@@ -1,0 +1,87 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/reports"
+)
+
+// Finish ends the drill: it verifies what has not been verified yet if a recovery was run, heals the fault, cleans up
+// after the recovery, stops traffic and the service clock, and writes the record. It is called once, whatever happened,
+// with a context of its own; the system is closed by whoever started it, afterwards.
+func (d *Drill) Finish(ctx context.Context) error {
+	if d.finished {
+		return nil
+	}
+	d.finished = true
+	// A recovery that failed is judged all the same: the findings say what it left behind.
+	if d.rec.Recovery != nil && !d.verified && ctx.Err() == nil {
+		d.Verify(ctx)
+	}
+	errs := d.cleanUp(ctx)
+	d.rec.Finished = time.Now().UTC()
+	d.conclude()
+	var err error
+	if d.rec.Evidence, err = reports.Hash(d.dir); err != nil {
+		errs = append(errs, fmt.Errorf("list the evidence: %w", err))
+	}
+	errs = append(errs, d.save())
+	fmt.Fprintf(d.progress, "gameday: verdict %s\n", d.rec.Headline)
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("finish %s: %w", d.rec.Scenario, err)
+	}
+	return nil
+}
+
+// cleanUp runs every clean-up, the latest first, each with a limit of its own.
+func (d *Drill) cleanUp(ctx context.Context) []error {
+	var errs []error
+	for _, f := range slices.Backward(d.cleanups) {
+		c, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+		if err := f(c); err != nil {
+			errs = append(errs, err)
+		}
+		cancel()
+	}
+	return errs
+}
+
+// conclude gives a drill that did not reach its verification the outcome that is left: a recovery that was run and
+// failed is a failure, anything else could not answer.
+func (d *Drill) conclude() {
+	if !d.verified {
+		d.rec.Outcome = reports.Inconclusive
+		if d.rec.Error == "" {
+			d.rec.Error = "the drill ended in phase " + d.lastPhase() + ", before it was verified"
+		}
+	}
+	d.rec.Headline = reports.Headline(d.rec)
+}
+
+func (d *Drill) lastPhase() string {
+	if n := len(d.rec.Phases); n > 0 {
+		return d.rec.Phases[n-1].Name
+	}
+	return "none"
+}
+
+// CouldNotBegin writes the record of a drill whose system could not be started, so that it is counted and shown.
+func CouldNotBegin(s Scenario, run fixtures.Run, cause error) error {
+	dir, err := slug(run, s.Name)
+	if err != nil {
+		return err
+	}
+	now := time.Now().UTC()
+	rec := &reports.Record{
+		SchemaVersion: reports.Schema, Run: run.ID, Scenario: s.Name, Title: s.Title, Owner: s.Owner, Disaster: s.Disaster,
+		File: s.File, Line: s.Line, Reproduce: s.Reproduce, Started: now, Finished: now, Host: host(),
+		Outcome: reports.Inconclusive, Error: cause.Error(),
+	}
+	rec.Headline = reports.Headline(rec)
+	return reports.WriteRecord(dir, rec)
+}

@@ -1,0 +1,232 @@
+package drill
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/reports"
+)
+
+// RecoverOption changes how Recover asks.
+type RecoverOption func(*recoverOptions)
+
+type recoverOptions struct{ target fixtures.Mark }
+
+// To asks the recovery to return to a mark. Without it the recovery is asked to lose as little as possible.
+func To(m fixtures.Mark) RecoverOption { return func(o *recoverOptions) { o.target = m } }
+
+// ErrNotBack is wrapped by the error of Recover when the automation ended without an error and the service does not
+// answer correctly.
+var ErrNotBack = errors.New("the service is not back")
+
+// Recover runs the recovery, and returns nil once it has ended without an error, the service clock has seen enough
+// correct answers in a row, and new writes have been acknowledged. Whether the data is right, Verify tells.
+func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...RecoverOption) error {
+	if err := d.before("Recover", "Break", "there is nothing to recover from", d.fault != nil); err != nil {
+		return err
+	}
+	if d.rec.Recovery != nil {
+		return &OnceError{Call: "Recover", Since: "Recover"}
+	}
+	if !d.rec.Fault.Proven {
+		return fmt.Errorf("recover: %w: the drill is void", ErrNoEffect)
+	}
+	var o recoverOptions
+	for _, f := range options {
+		f(&o)
+	}
+	if o.target != (fixtures.Mark{}) {
+		t, ok := d.marks[o.target.Label]
+		if !ok || t.mark != o.target {
+			return fmt.Errorf("recover: the mark %q was not taken in this drill; it has the marks %q", o.target.Label, d.labels())
+		}
+		d.latest, d.rec.Target = t, &t.mark
+	}
+	return d.phase(ctx, "recover", func(ctx context.Context) error { return d.recover(ctx, r, o.target) })
+}
+
+func (d *Drill) labels() []string {
+	var l []string
+	for _, m := range d.rec.Marks {
+		l = append(l, m.Label)
+	}
+	return l
+}
+
+func (d *Drill) recover(ctx context.Context, r recovery.Recovery, target fixtures.Mark) error {
+	rr := &reports.Recovery{Name: r.Name(), DeclaredNS: d.clock.NowNS()}
+	d.rec.Recovery = rr
+	if l, ok := r.(interface{ Line() []string }); ok {
+		rr.Command = l.Line()
+	}
+	err := d.runRecovery(ctx, r, rr, target)
+	rr.EndedNS = d.clock.NowNS()
+	d.endStep(rr)
+	if err != nil {
+		rr.Error = d.mask(err.Error())
+		var exit *recovery.ExitStatus
+		if errors.As(err, &exit) {
+			rr.ExitCode = exit.Code
+		}
+		return fmt.Errorf("%w (its output: %s)", err, d.path(reports.OutputFile))
+	}
+	d.recovered = true
+	if err := d.save(); err != nil {
+		return err
+	}
+	if _, err := d.waitCorrect(ctx, rr.DeclaredNS, d.scenario.ServiceLimit); err != nil {
+		return fmt.Errorf("%w %s after %s ended: %w", ErrNotBack, d.scenario.ServiceLimit, r.Name(), err)
+	}
+	if err := d.acknowledged(ctx, int64(d.scenario.MinAcknowledged)); err != nil {
+		return fmt.Errorf("writes on the recovered store: %w", err)
+	}
+	return nil
+}
+
+// runRecovery gives the recovery its environment and understands its output.
+func (d *Drill) runRecovery(ctx context.Context, r recovery.Recovery, rr *reports.Recovery, target fixtures.Mark) (err error) {
+	responder, ok := d.sys.(fixtures.Responder)
+	if !ok {
+		return d.lacks("fixtures.Responder", "tell the recovery what it recovers")
+	}
+	engine, err := responder.Environment(ctx)
+	if err != nil {
+		return fmt.Errorf("build the recovery's environment: %w", err)
+	}
+	work := d.path("work")
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return fmt.Errorf("create the work directory: %w", err)
+	}
+	log, err := os.Create(d.path(reports.OutputFile))
+	if err != nil {
+		return fmt.Errorf("keep the recovery's output: %w", err)
+	}
+	masked := reports.NewMasker(log, responder.Secrets())
+	ctx, cancel := context.WithTimeout(ctx, d.scenario.RecoveryLimit)
+	defer cancel()
+	out := recovery.NewOutput(masked, func(line string) error { return d.directive(ctx, rr, line) })
+	job := recovery.Job{
+		System: d.sys, Target: target, WorkDir: work, Output: out,
+		Env:     recovery.Environment(engine, d.run, d.rec.Scenario, work, target),
+		Step:    func(name string) { d.step(rr, name) },
+		CutOver: func(ctx context.Context, hostport string) error { return d.cutOver(ctx, rr, hostport) },
+	}
+	if c, ok := r.(recovery.Cleaner); ok {
+		d.cleanups = append(d.cleanups, func(ctx context.Context) error { return c.Cleanup(ctx, job) })
+	}
+	err = r.Recover(ctx, job)
+	err = errors.Join(err, out.Close(), masked.Close(), log.Close())
+	rr.OutputBytes, rr.OutputTail = out.Total(), lastLines(d.path(reports.OutputFile), 20)
+	return err
+}
+
+// directive understands a line "gameday: ..." of the recovery's output.
+func (d *Drill) directive(ctx context.Context, rr *reports.Recovery, line string) error {
+	verb, rest, _ := strings.Cut(line, " ")
+	rest = strings.TrimSpace(rest)
+	switch {
+	case verb == "step" && rest != "":
+		d.step(rr, rest)
+		return nil
+	case verb == "cutover" && rest != "":
+		return d.cutOver(ctx, rr, rest)
+	}
+	return fmt.Errorf("the recovery printed %q: want \"gameday: step NAME\" or \"gameday: cutover HOST:PORT\"", "gameday: "+line)
+}
+
+func (d *Drill) step(rr *reports.Recovery, name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.clock.NowNS()
+	if n := len(rr.Steps); n > 0 && rr.Steps[n-1].EndNS == 0 {
+		rr.Steps[n-1].EndNS = now
+	}
+	rr.Steps = append(rr.Steps, reports.Step{Name: d.mask(name), StartNS: now})
+	fmt.Fprintf(d.progress, "gameday: step %s\n", d.mask(name))
+}
+
+func (d *Drill) endStep(rr *reports.Recovery) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := len(rr.Steps); n > 0 && rr.Steps[n-1].EndNS == 0 {
+		rr.Steps[n-1].EndNS = rr.EndedNS
+	}
+}
+
+// cutOver sends clients to one of the system's nodes. Anything else is refused: a drill moves its own clients only
+// within what the run has created.
+func (d *Drill) cutOver(ctx context.Context, rr *reports.Recovery, hostport string) error {
+	route := d.sys.Route()
+	if route == nil {
+		return d.lacks("route", "cut over")
+	}
+	target, err := d.reach(ctx, hostport)
+	if err != nil {
+		return fmt.Errorf("cut over to %q: %w", hostport, err)
+	}
+	if err := route.CutOver(ctx, target); err != nil {
+		return fmt.Errorf("cut over to %q: %w", hostport, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rr.CutOvers = append(rr.CutOvers, fixtures.RouteChange{At: time.Now(), Kind: "cut over", Target: hostport})
+	return nil
+}
+
+// reach turns HOST:PORT, as nodes or the harness know it, into an address for the harness.
+func (d *Drill) reach(ctx context.Context, hostport string) (string, error) {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		return "", fmt.Errorf("want HOST:PORT: %w", err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return "", fmt.Errorf("want HOST:PORT: %w", err)
+	}
+	var names []string
+	for _, m := range d.sys.Members() {
+		names = append(names, m.Node.Name())
+		a, err := m.Node.Address(ctx, number)
+		if err != nil {
+			if m.Node.Name() == host {
+				return "", err
+			}
+			continue
+		}
+		if m.Node.Name() == host || a.Peer == hostport || a.Harness == hostport {
+			return a.Harness, nil
+		}
+	}
+	return "", fmt.Errorf("it is none of the system's nodes %q", names)
+}
+
+// lastLines reads the end of a text file, for the record.
+func lastLines(path string, n int) []string {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close() //nolint:errcheck // read only
+	if st, err := f.Stat(); err == nil && st.Size() > 64<<10 {
+		_, _ = f.Seek(-64<<10, 2)
+	}
+	var lines []string
+	sc := bufio.NewScanner(f)
+	sc.Buffer(nil, 128<<10)
+	for sc.Scan() {
+		lines = append(lines, sc.Text())
+		if len(lines) > n {
+			lines = lines[1:]
+		}
+	}
+	return lines
+}

@@ -1,0 +1,154 @@
+// Package sabotage_test holds broken recoveries. Each must be caught, by a finding that names what is wrong; the good
+// script that they are made from passes in scenarios/postgres.
+package sabotage_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/recoverydrill/gameday/faults"
+	"github.com/recoverydrill/gameday/fixtures/dataset"
+	"github.com/recoverydrill/gameday/fixtures/postgres"
+	"github.com/recoverydrill/gameday/fixtures/traffic"
+	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/scenarios/drill"
+	"github.com/recoverydrill/gameday/scenarios/suite"
+)
+
+// edit is one change to the good script. Its old text must be there exactly once, so that a change of the good script
+// cannot turn a sabotage into a copy of it.
+type edit struct{ old, new string }
+
+// broken is a way to break the flagship's script.
+type broken struct {
+	edits   []edit
+	replace string        // the whole script, instead of edits
+	settle  time.Duration // traffic before the mark, for a sabotage that needs a past to lose
+	check   string        // the check that must fail
+	finding string        // a regular expression that one of its findings must match
+}
+
+const cutOver = `echo "gameday: cutover $GAMEDAY_HOST_SPARE:$GAMEDAY_PORT"`
+
+var flagship = map[string]broken{
+	"restores nothing and exits 0": {
+		replace: "#!/bin/sh\necho 'gameday: step restore'\necho done\n",
+		check:   "contents", finding: `shop\.payments: \d+ of \d+ rows changed`,
+	},
+	"stops 30 s too early": {
+		edits: []edit{{
+			"recovery_target_name = '$GAMEDAY_TARGET_NAME'",
+			"recovery_target_time = '$(date -u -d \"$GAMEDAY_TARGET_TIME - 30 seconds\" '+%F %T.%6N+00')'",
+		}},
+		settle: 35 * time.Second,
+		check:  "ledger", finding: `\d+ .*acknowledged before the mark`,
+	},
+	"replays the bad write as well": {
+		edits: []edit{
+			{"recovery_target_name = '$GAMEDAY_TARGET_NAME'\n", ""},
+			{`echo "gameday: step fetch the base backup"`, `$GAMEDAY_NODE_PRIMARY psql -h /tmp -d postgres -qAtc 'SELECT pg_switch_wal()' >/dev/null; sleep 2; echo "gameday: step fetch"`},
+		},
+		check: "contents", finding: `shop\.payments: \d+ of \d+ rows changed`,
+	},
+	"restores into the wrong place and cuts over to the old server": {
+		edits: []edit{
+			{cutOver, `echo "gameday: cutover $GAMEDAY_HOST_PRIMARY:$GAMEDAY_PORT"`},
+			{"set -eu\n\n:", "set -eu\nGAMEDAY_PGDATA=/data/elsewhere\n:"},
+		},
+		check: "contents", finding: `shop\.payments: \d+ of \d+ rows changed`,
+	},
+	"loses one table": {
+		edits: []edit{{cutOver, `$GAMEDAY_NODE_SPARE "$GAMEDAY_PGBIN/psql" -h /tmp -d shop -qc 'DROP TABLE shop.order_lines CASCADE'` + "\n" + cutOver}},
+		check: "contents", finding: `shop\.order_lines.* missing`,
+	},
+}
+
+var _ = Describe("the flagship's script", Label("postgres", "sabotage"), func() {
+	for name, b := range flagship {
+		It("is caught when it "+name, SpecTimeout(4*time.Minute), func(ctx SpecContext) {
+			script := b.write(GinkgoT().TempDir())
+			d := beginFlagship(ctx, "sabotage/"+strings.ReplaceAll(name, " ", "-"))
+			Expect(d.Backup(ctx)).To(Succeed())
+			Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
+			wait(ctx, b.settle)
+			good := d.Mark(ctx, "before the bad deploy")
+			Expect(d.Break(ctx, faults.BadWrite(`UPDATE shop.payments SET amount = 0`))).To(Succeed())
+			err := d.Recover(ctx, recovery.Command(script), drill.To(good)) // may say that the service is not back
+			rec := d.Verify(ctx)
+			Expect(rec).NotTo(suite.HavePassed())
+			Expect(rec.Outcome).To(Equal(reports.Failed), "Recover said: %v", err)
+			Expect(findings(rec, b.check)).To(ContainElement(MatchRegexp(b.finding)))
+		})
+	}
+
+	It("is not asked when the bad write is harmless: the drill is void", SpecTimeout(4*time.Minute), func(ctx SpecContext) {
+		d := beginFlagship(ctx, "sabotage/harmless-fault")
+		Expect(d.Backup(ctx)).To(Succeed())
+		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
+		good := d.Mark(ctx, "before nothing")
+		Expect(d.Break(ctx, faults.BadWrite(`SELECT 1`))).To(MatchError(drill.ErrNoEffect))
+		Expect(d.Recover(ctx, recovery.Command("true"), drill.To(good))).To(MatchError(drill.ErrNoEffect))
+		Expect(d.Finish(ctx)).To(Succeed())
+		Expect(d.Record().Outcome).To(Equal(reports.Inconclusive))
+		Expect(d.Record().Headline).To(ContainSubstring("no effect"))
+	})
+})
+
+func beginFlagship(ctx SpecContext, name string) *suite.Drill {
+	GinkgoHelper()
+	sys := suite.Start(ctx, postgres.Cluster{Standbys: 1, Spares: 1, Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.1})})
+	return suite.Begin(ctx, sys, drill.Scenario{
+		Name: name, Owner: "gameday", Disaster: "The flagship's bad write, and a recovery that is broken on purpose.",
+		Answers:      []reports.Question{reports.InService, reports.Harmless},
+		Objective:    drill.Objective{RTO: time.Minute, RPO: time.Minute},
+		ServiceLimit: 5 * time.Second,
+	})
+}
+
+// write makes the broken script from the good one.
+func (b broken) write(dir string) string {
+	GinkgoHelper()
+	text := b.replace
+	if text == "" {
+		good, err := os.ReadFile("../postgres/restore-payments.sh")
+		Expect(err).NotTo(HaveOccurred())
+		text = string(good)
+		for _, e := range b.edits {
+			Expect(strings.Count(text, e.old)).To(Equal(1), "the good script must hold %q once", e.old)
+			text = strings.Replace(text, e.old, e.new, 1)
+		}
+	}
+	path := filepath.Join(dir, "restore-payments.sh")
+	Expect(os.WriteFile(path, []byte(text), 0o755)).To(Succeed())
+	return path
+}
+
+// findings lists the failed findings of one check.
+func findings(rec *reports.Record, check string) []string {
+	var out []string
+	for _, c := range rec.Checks {
+		for _, f := range c.Findings {
+			if c.Name == check && f.Outcome == reports.Failed {
+				out = append(out, f.Summary)
+			}
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, fmt.Sprintf("check %q failed in nothing", check))
+	}
+	return out
+}
+
+func wait(ctx SpecContext, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,136 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/scenarios/drill"
+)
+
+// Start starts a system for the spec that is running, and has it removed when the spec ends, however it ends.
+func Start(ctx context.Context, blueprint fixtures.Blueprint) fixtures.System {
+	ginkgo.GinkgoHelper()
+	g, err := shared()
+	if err != nil {
+		ginkgo.Fail(err.Error())
+	}
+	provider, err := g.provider(ctx)
+	if err != nil {
+		g.cannotStart(fmt.Errorf("find a place for the nodes: %w", err))
+	}
+	ginkgo.DeferCleanup(provider.Close, ginkgo.NodeTimeout(cleanupLimit))
+	fmt.Fprintf(g.progress, "gameday: phase start %s\n", provider.Name())
+	sys, err := blueprint.Start(ctx, g.run, provider)
+	if err != nil {
+		g.cannotStart(fmt.Errorf("start the system: %w", err))
+	}
+	ginkgo.DeferCleanup(sys.Close, ginkgo.NodeTimeout(cleanupLimit))
+	return sys
+}
+
+// Drill is a drill whose Mark fails the spec instead of returning an error, so that a scenario reads as prose.
+type Drill struct{ *drill.Drill }
+
+// Mark takes a mark; see [drill.Drill.Mark].
+func (d *Drill) Mark(ctx context.Context, label string) fixtures.Mark {
+	ginkgo.GinkgoHelper()
+	m, err := d.Drill.Mark(ctx, label)
+	if err != nil {
+		ginkgo.Fail(err.Error())
+	}
+	return m
+}
+
+// Begin begins the drill of the spec that is running, and has it finished and reported when the spec ends. A name, title,
+// place and reproducing command that the scenario does not give are taken from the spec.
+func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
+	ginkgo.GinkgoHelper()
+	g, err := shared()
+	if err != nil {
+		ginkgo.Fail(err.Error())
+	}
+	d, err := drill.Begin(ctx, sys, described(s), drill.Options{Run: g.run, Progress: g.progress})
+	if d != nil {
+		ginkgo.AddReportEntry("drill", &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
+		ginkgo.DeferCleanup(func(ctx context.Context) error {
+			err := d.Finish(ctx)
+			if werr := g.report(); werr != nil {
+				return werr
+			}
+			return err
+		}, ginkgo.NodeTimeout(cleanupLimit))
+	}
+	if err != nil {
+		ginkgo.Fail(err.Error())
+	}
+	return &Drill{d}
+}
+
+// entry shows the verdict in Ginkgo's own output.
+type entry struct{ *reports.Record }
+
+func (e *entry) String() string { return e.Headline }
+
+// report writes the run's reports anew, after each drill, so that a killed run has those of the drills before.
+func (g *ground) report() error {
+	drills, err := reports.ReadRun(g.run.Dir)
+	if err != nil {
+		return fmt.Errorf("read the run's records: %w", err)
+	}
+	return reports.WriteAll(g.run.Dir, drills)
+}
+
+// cannotStart leaves a record of a drill that could not begin, so that it is never silently missing, and fails the spec.
+func (g *ground) cannotStart(cause error) {
+	ginkgo.GinkgoHelper()
+	s := described(drill.Scenario{})
+	if err := drill.CouldNotBegin(s, g.run, cause); err != nil {
+		cause = fmt.Errorf("%w (and no record of it could be written: %w)", cause, err)
+	} else if err := g.report(); err != nil {
+		cause = fmt.Errorf("%w (and no report of it could be written: %w)", cause, err)
+	}
+	ginkgo.Fail(cause.Error())
+}
+
+// described fills what the spec that is running knows about the scenario.
+func described(s drill.Scenario) drill.Scenario {
+	spec := ginkgo.CurrentSpecReport()
+	if s.Name == "" {
+		s.Name = nameOf(spec.FullText())
+	}
+	if s.Title == "" {
+		s.Title = spec.FullText()
+	}
+	if s.File == "" {
+		file, line := spec.LeafNodeLocation.FileName, spec.LeafNodeLocation.LineNumber
+		root := moduleRoot(file)
+		if rel, err := filepath.Rel(root, file); err == nil {
+			s.File, s.Line = filepath.ToSlash(rel), line
+		}
+	}
+	if s.Reproduce == "" {
+		s.Reproduce = fmt.Sprintf("gameday run ./%s --focus %q", filepath.ToSlash(filepath.Dir(s.File)), regexp.QuoteMeta(spec.LeafNodeText))
+		if s.Seed != 0 {
+			s.Reproduce += fmt.Sprintf(" --seed %d", s.Seed)
+		}
+	}
+	return s
+}
+
+var notName = regexp.MustCompile(`[^a-z0-9]+`)
+
+func nameOf(text string) string {
+	name := strings.Trim(notName.ReplaceAllString(strings.ToLower(text), "-"), "-")
+	if name == "" {
+		return "drill-" + time.Now().UTC().Format("20060102T150405Z")
+	}
+	return name[:min(len(name), 100)]
+}

@@ -1,0 +1,102 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/container"
+	"github.com/recoverydrill/gameday/fixtures/images"
+	"github.com/recoverydrill/gameday/scenarios/drill/config"
+)
+
+// Environment variables that the suite reads. "gameday run" sets them; with plain go test they may be set by hand.
+const (
+	// VarReportDir is the directory below which each run gets one of its own; default gameday-report in the suite's
+	// directory.
+	VarReportDir = "GAMEDAY_REPORT_DIR"
+	// VarProgress prints a line for each phase to standard error if it is not empty.
+	VarProgress = "GAMEDAY_PROGRESS"
+	// VarOn says where nodes live: "container", or "auto" (the default), which takes the best there is.
+	VarOn = "GAMEDAY_ON"
+	// VarConfig is the path of a gameday.yaml.
+	VarConfig = "GAMEDAY_CONFIG"
+)
+
+// ground is what all drills of this process share.
+type ground struct {
+	run      fixtures.Run
+	images   *images.Resolver
+	progress io.Writer
+}
+
+var shared = sync.OnceValues(newGround)
+
+func newGround() (*ground, error) {
+	conf := config.Config{}
+	if path := os.Getenv(VarConfig); path != "" {
+		var err error
+		if conf, err = config.Load(path); err != nil {
+			return nil, err
+		}
+	}
+	dir := first(os.Getenv(VarReportDir), conf.ReportDir, "gameday-report")
+	run, err := fixtures.NewRun(dir)
+	if err != nil {
+		return nil, err
+	}
+	g := &ground{run: run, progress: ginkgo.GinkgoWriter}
+	if os.Getenv(VarProgress) != "" {
+		g.progress = os.Stderr
+	}
+	fmt.Fprintf(g.progress, "gameday: report %s\n", run.Dir)
+	switch on := first(os.Getenv(VarOn), conf.On, "auto"); on {
+	case "auto", "container":
+	default:
+		return nil, fmt.Errorf("%s=%q: nodes can live in: container (or auto)", VarOn, on)
+	}
+	g.images = images.New(images.Options{Overrides: conf.Images, Build: true, Log: g.progress})
+	return g, nil
+}
+
+// provider makes the place where one system's nodes live, after removing what dead runs have left.
+func (g *ground) provider(ctx context.Context) (fixtures.Provider, error) {
+	if err := container.Available(ctx); err != nil {
+		return nil, err
+	}
+	removed, err := container.Sweep(ctx)
+	for _, r := range removed {
+		fmt.Fprintf(g.progress, "gameday: swept %s\n", r)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sweep what dead runs have left: %w", err)
+	}
+	return container.New(ctx, g.run, container.Options{Images: g.images, Log: g.progress})
+}
+
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// moduleRoot is the nearest directory above a file that holds a go.mod; the file's own if there is none.
+func moduleRoot(file string) string {
+	for dir := filepath.Dir(file); ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return filepath.Dir(file)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/recoverydrill/gameday/reports"
+)
+
+// Objectives holds what was reached against what was asked for. It is part of every drill, so that a report always says
+// whether an objective was asked for; where none was, it passes with a note that says so, because the other checks have
+// judged the recovery itself.
+type Objectives struct{}
+
+var _ Check = Objectives{}
+
+// Name is "objectives".
+func (Objectives) Name() string { return "objectives" }
+
+// Promise is what a passed check means.
+func (Objectives) Promise() string {
+	return "service was back within the time, and no more was lost, than the scenario asks for"
+}
+
+// Judge measures anew, from the ledger and the series.
+func (Objectives) Judge(_ context.Context, e *Evidence) reports.CheckResult {
+	const what = "objectives"
+	if e.Record == nil {
+		return inconclusive(what, unsure("there is no record: what was asked for is not known"))
+	}
+	j := judging(what)
+	j.res.Questions = []reports.Question{reports.InTime}
+	j.res.Covered.Planned = 3
+	asked := e.Record.Objective
+	if asked.RTOMS < 0 || asked.RPOMS < 0 || (asked.LostWrites != nil && *asked.LostWrites < 0) {
+		j.unsure(unsure("an objective is negative"))
+		return j.done()
+	}
+	if asked.RTOMS == 0 && asked.RPOMS == 0 && asked.LostWrites == nil {
+		j.res.Covered.Looked = 3
+		j.note(reports.Finding{Summary: "nothing was asked for: no RTO, no RPO, no limit on lost writes", Question: reports.InTime})
+		return j.done()
+	}
+	j.rto(e, asked)
+	j.rpo(e, asked)
+	return j.done()
+}
+
+func (j *judgement) rto(e *Evidence, asked reports.Objective) {
+	if asked.RTOMS == 0 {
+		j.res.Covered.Looked++
+		return
+	}
+	ns, ok := rtaNS(e)
+	if !ok {
+		j.unsure(reports.Finding{
+			Summary: fmt.Sprintf("an RTO of %d ms was asked for and no RTA was measured: service was not seen to be lost and to come back for good", asked.RTOMS), Question: reports.InTime,
+		})
+		return
+	}
+	j.res.Covered.Looked++
+	if rta := milliseconds(ns); rta > asked.RTOMS {
+		j.fail(reports.Finding{
+			Summary: fmt.Sprintf("RTA %d ms is %d ms over the RTO of %d ms", rta, rta-asked.RTOMS, asked.RTOMS), Question: reports.InTime,
+			Wanted: fmt.Sprintf("%d ms", asked.RTOMS), Found: fmt.Sprintf("%d ms", rta), Hint: "the recovery's steps show where the time went",
+		})
+	}
+}
+
+func (j *judgement) rpo(e *Evidence, asked reports.Objective) {
+	if asked.RPOMS == 0 && asked.LostWrites == nil {
+		j.res.Covered.Looked += 2
+		return
+	}
+	if e.Ops == nil || e.Rows == nil || len(e.Ops) == 0 {
+		j.unsure(reports.Finding{Summary: "an objective for lost writes was asked for and no loss was measured: there is no ledger, or nobody read the rows", Question: reports.BackedUp})
+		return
+	}
+	r := Reconcile(e.Ops, e.Rows, reconcileOptions(e))
+	switch {
+	case len(r.Unreadable) > 0 || r.Acknowledged == 0:
+		j.unsure(reports.Finding{Summary: "an objective for lost writes was asked for and no loss was measured: the ledger holds nothing to judge by", Question: reports.BackedUp})
+		return
+	case effectNS(e.Record) <= 0:
+		j.unsure(reports.Finding{Summary: "an objective for lost writes was asked for and the time of the fault is not known", Question: reports.BackedUp})
+		return
+	}
+	j.res.Covered.Looked += 2
+	const hint = "archive the log more often, or replicate synchronously"
+	if rpa := milliseconds(r.RPANS); asked.RPOMS > 0 && rpa > asked.RPOMS {
+		j.fail(reports.Finding{
+			Summary: fmt.Sprintf("RPA %d ms is %d ms over the RPO of %d ms", rpa, rpa-asked.RPOMS, asked.RPOMS), Question: reports.BackedUp,
+			Wanted: fmt.Sprintf("%d ms", asked.RPOMS), Found: fmt.Sprintf("%d ms", rpa), Hint: hint,
+		})
+	}
+	if asked.LostWrites != nil && r.Lost > *asked.LostWrites {
+		j.fail(reports.Finding{
+			Summary: fmt.Sprintf("%s gone, %d may be", plural(r.Lost, "acknowledged write"), *asked.LostWrites), Question: reports.BackedUp,
+			Wanted: fmt.Sprintf("at most %d", *asked.LostWrites), Found: fmt.Sprint(r.Lost), Hint: hint,
+		})
+	}
+}

@@ -1,0 +1,108 @@
+package verify
+
+import (
+	"testing"
+
+	"github.com/recoverydrill/gameday/reports"
+)
+
+// sabotage is a recovery, or an attack on the verifier, that must not pass. The check must catch it even alone.
+type sabotage struct {
+	id    string // of the list of recoveries that look fine and are wrong
+	what  string
+	check string
+	plot  plot
+	do    func(s *scene)
+	only  reports.Outcome // the outcome that the check must give; the zero value accepts either of the two
+}
+
+func sabotages() []sabotage {
+	var all []sabotage
+	for _, some := range [][]sabotage{lostSets(), wrongValues(), lostStructure(), wrongTraffic(), wrongService(), blindVerifier()} {
+		all = append(all, some...)
+	}
+	return all
+}
+
+// sabotageResults judges every sabotage by each of the default checks alone, and by all of them.
+func sabotageResults(t *testing.T, sab sabotage) (alone map[string]reports.Outcome, full reports.Outcome, text string) {
+	t.Helper()
+	s := newScene(t, sab.plot)
+	if sab.do != nil {
+		sab.do(s)
+	}
+	e := s.build()
+	alone = map[string]reports.Outcome{}
+	for _, c := range Default() {
+		o, r := judged(t, e, []Check{c})
+		alone[c.Name()] = o
+		if c.Name() == sab.check {
+			text = describeResults(r)
+		}
+	}
+	full, _ = judged(t, e, Default())
+	return alone, full, text
+}
+
+// TestSabotagesAreCaught wants every sabotage to be caught by all checks together and by the one named for it alone, and
+// every check to be needed: without it at least one sabotage must escape.
+func TestSabotagesAreCaught(t *testing.T) {
+	all := sabotages()
+	if len(all) < 45 {
+		t.Fatalf("only %d sabotages", len(all))
+	}
+	onlyBy := map[string][]string{}
+	seen := map[string]bool{}
+	for _, sab := range all {
+		name := sab.id + " " + sab.what
+		if seen[name] {
+			t.Fatalf("two sabotages %q", name)
+		}
+		seen[name] = true
+		t.Run(name, func(t *testing.T) {
+			alone, full, text := sabotageResults(t, sab)
+			if full == reports.Passed {
+				t.Errorf("all checks together pass it")
+			}
+			o, known := alone[sab.check]
+			if !known {
+				t.Fatalf("no check is named %q", sab.check)
+			}
+			if o == reports.Passed || (sab.only != reports.Inconclusive && o != sab.only) {
+				t.Errorf("check %s alone says %v%s", sab.check, o, text)
+			}
+			if testing.Verbose() {
+				t.Log(text)
+			}
+			var caught []string
+			for c, o := range alone {
+				if o != reports.Passed {
+					caught = append(caught, c)
+				}
+			}
+			if len(caught) == 1 {
+				onlyBy[caught[0]] = append(onlyBy[caught[0]], name)
+			}
+		})
+	}
+	for _, c := range Default() {
+		if len(onlyBy[c.Name()]) == 0 {
+			t.Errorf("no sabotage escapes without check %q: it is dead, or untested", c.Name())
+		}
+	}
+}
+
+// TestCleanTwinsPass holds the differences that a correct recovery may show.
+func TestCleanTwinsPass(t *testing.T) {
+	for _, twin := range cleanTwins() {
+		t.Run(twin.id+" "+twin.what, func(t *testing.T) {
+			s := newScene(t, twin.plot)
+			if twin.do != nil {
+				twin.do(s)
+			}
+			if o, r := judged(t, s.build(), Default()); o != reports.Passed {
+				t.Errorf("outcome %v%s", o, describeResults(r))
+			}
+		})
+	}
+}

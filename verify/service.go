@@ -1,0 +1,146 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures/probe"
+	"github.com/recoverydrill/gameday/reports"
+)
+
+// Service judges by the service clock alone: correct before the damage, seen to be bad during it, correct again after
+// the recovery was started, and from then on to the end of the drill.
+type Service struct {
+	// Stall is how long the harness may have lost sight of the service at one time, from the injection on; default
+	// 1 s. A longer time makes the result inconclusive.
+	Stall time.Duration
+}
+
+var _ Check = Service{}
+
+// Name is "service".
+func (Service) Name() string { return "service" }
+
+// Promise is what a passed check means.
+func (Service) Promise() string {
+	return "clients lost correct service through the damage, and had it back for good after the recovery began"
+}
+
+// Judge reads the series.
+func (s Service) Judge(_ context.Context, e *Evidence) reports.CheckResult {
+	const what = "probes"
+	switch {
+	case e.Record == nil:
+		return inconclusive(what, unsure("there is no record: when the damage was done is not known"))
+	case len(e.Probe) == 0:
+		return inconclusive(what, unsure("the service clock has no answers: nobody watched the service"))
+	case e.Record.Fault == nil || e.Record.Fault.InjectNS <= 0:
+		return inconclusive(what, unsure("no fault is recorded: there was no outage to watch"))
+	case e.Record.Recovery == nil || e.Record.Recovery.DeclaredNS <= 0:
+		return inconclusive(what, unsure("no recovery is recorded: nothing could have ended the outage"))
+	}
+	c := readClock(e)
+	j := judging(what)
+	j.res.Questions = []reports.Question{reports.InService, reports.InTime}
+	j.res.Covered.Planned, j.res.Covered.Looked = int64(len(e.Probe)), int64(len(e.Probe))
+	s.trust(j, c)
+	lost(j, c)
+	back(j, c, e.Record)
+	return j.done()
+}
+
+// trust says why the series itself cannot be judged by.
+func (s Service) trust(j *judgement, c clock) {
+	limit := s.Stall
+	if limit <= 0 {
+		limit = time.Second
+	}
+	if c.Disorder != "" {
+		j.unsure(unsure("the service clock's series is out of order: " + c.Disorder))
+	}
+	var longest probe.Stall
+	var total int64
+	for _, stall := range c.Stalls {
+		if stall.Kind == probe.Jumped {
+			j.unsure(unsure(fmt.Sprintf("the wall clock jumped at %s: no time of this drill can be relied on", seconds(stall.FromNS))))
+			continue
+		}
+		length := stall.ToNS - stall.FromNS
+		total += length
+		if length > longest.ToNS-longest.FromNS {
+			longest = stall
+		}
+	}
+	switch length := longest.ToNS - longest.FromNS; {
+	case length > limit.Nanoseconds():
+		j.unsure(reports.Finding{
+			Summary: fmt.Sprintf("the harness itself stood still for %s at %s: nobody watched the service", seconds(length), seconds(longest.FromNS)),
+			Hint:    "run the drill on a machine with more room, or with less at the same time", Question: reports.InTime,
+		})
+	case total > 0:
+		j.note(reports.Finding{Summary: fmt.Sprintf("the harness stood still for %s in all: times may be shorter than shown by that much", seconds(total))})
+	}
+}
+
+// lost wants the service to be good before the damage and bad during it.
+func lost(j *judgement, c clock) {
+	const hint = "the service clock must ask about what the fault damages: are its canaries among the damaged rows?"
+	switch {
+	case c.Before < c.Needed || c.Unhealthy:
+		j.unsure(reports.Finding{
+			Summary: fmt.Sprintf("the service was not healthy before the damage: %s, %d are needed", plural(int64(c.Before), "correct answer"), c.Needed),
+		})
+	case c.FirstBad == nil:
+		j.unsure(reports.Finding{Summary: "the service clock never saw the damage: every answer was correct until the recovery began", Hint: hint, Question: reports.InService})
+	case c.EndedEarly > 0:
+		j.unsure(reports.Finding{
+			Summary: fmt.Sprintf("service was back at %s, before the recovery began: the recovery did not end the outage", seconds(c.EndedEarly)),
+			Hint:    hint, Question: reports.InService,
+		})
+	}
+}
+
+// back wants the service to return and to stay.
+func back(j *judgement, c clock, rec *reports.Record) {
+	switch {
+	case c.BackNS == 0 && len(c.Unasked) > 0:
+		j.unsure(reports.Finding{Summary: "service seems back but was not asked about everything: " + c.Unasked[0], Question: reports.InService})
+	case c.BackNS == 0:
+		j.fail(reports.Finding{
+			Summary: fmt.Sprintf("service did not come back: never %d correct answers in a row after the recovery began", c.Needed),
+			Wanted:  fmt.Sprintf("%d correct answers in a row", c.Needed), Found: lastWords(c), Question: reports.InService,
+			Hint: "ask the service as the application does: can it connect, write, and read what it wrote?",
+		})
+	case len(c.Again) > 0:
+		first := c.Again[0]
+		j.fail(reports.Finding{
+			Summary: fmt.Sprintf("%s after service had been back for %s: it did not last", plural(int64(len(c.Again)), "bad answer"), seconds(first.AtNS-c.BackNS)),
+			Wanted:  "correct answers to the end of the drill", Found: fmt.Sprintf("%s: %s", first.Kind, first.Error), Question: reports.InService,
+			Hint: "look for a second restart, a failed promotion, or a disk or connection limit that is reached under load",
+		})
+	}
+	if c.BackNS > 0 && c.Blips > 0 {
+		j.note(reports.Finding{Summary: plural(int64(c.Blips), "late or broken answer") + " after service was back, between correct ones: not taken for an outage"})
+	}
+	if end := rec.Recovery.EndedNS; c.BackNS > end && end > 0 && c.BackNS-end > int64(10*time.Second) {
+		j.note(reports.Finding{
+			Summary: fmt.Sprintf("the recovery said that it was done %s before service was correct", seconds(c.BackNS-end)),
+			Hint:    "let the automation end when clients are served, so that its word can be relied on", Question: reports.InTime,
+		})
+	}
+}
+
+func lastWords(c clock) string {
+	return fmt.Sprintf("%s in all, %d correct, %d wrong, %d failed or late", plural(c.Asked, "answer"), c.Correct, c.Wrong, c.Errors)
+}
+
+// rtaNS is the time from the fault's first effect to correct service; ok is false where service did not come back for
+// good, or where it was not lost.
+func rtaNS(e *Evidence) (ns int64, ok bool) {
+	c, effect := readClock(e), effectNS(e.Record)
+	if c.BackNS == 0 || len(c.Again) > 0 || c.FirstBad == nil || c.EndedEarly > 0 || effect <= 0 || c.BackNS < effect {
+		return 0, false
+	}
+	return c.BackNS - effect, true
+}
