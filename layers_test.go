@@ -60,8 +60,9 @@ var mayUse = map[string]struct {
 	calls  []string
 	reason string
 }{
-	"fixtures/container": {[]string{"Setenv", "LookupEnv"}, "testcontainers-go is configured by TESTCONTAINERS_* variables only"},
-	"recover":            {[]string{"Environ"}, "a team's own command inherits the environment of whoever starts it, as in its shell"},
+	"fixtures/container/docker": {[]string{"Setenv"}, "testcontainers-go is told by a variable only that its Ryuk is not here"},
+	"fixtures/images":           {[]string{"Environ"}, "the program that builds an image inherits the environment, with the proxy to reach Debian by"},
+	"recover":                   {[]string{"Environ"}, "a team's own command inherits the environment of whoever starts it, as in its shell"},
 }
 
 // listed is what a package is and imports, as `go list -json` tells it.
@@ -306,7 +307,7 @@ var f = sys.ReadFile
 	if err != nil {
 		t.Fatal(err)
 	}
-	for folder, want := range map[string]int{"faults": 3, "cmd/gameday": 1, "scenarios/suite": 1, "scenarios/drill": 3, "fixtures/container": 2} {
+	for folder, want := range map[string]int{"faults": 3, "cmd/gameday": 1, "scenarios/suite": 1, "scenarios/drill": 3, "fixtures/images": 3, "fixtures/container/docker": 3} {
 		if got := hiddenInputs(folder, f); len(got) != want {
 			t.Errorf("%s: found %v, want %d", folder, got, want)
 		}

@@ -214,18 +214,19 @@ var violationHints = map[Class]string{
 	Corrupt:        "the values were changed on their way: look at the encoding, at conversions and at the disk",
 }
 
+// violationSummaries follow a number of rows or writes.
 var violationSummaries = map[Class]string{
 	LostBefore:     "acknowledged before the mark and gone",
 	LostAfter:      "acknowledged by the recovered store and gone",
 	Hole:           "survived although something older is lost: the loss is not one clean cut",
-	Torn:           "belong to transactions of which other rows fared differently",
-	Stale:          "hold an older version than the last one that survived",
-	Resurrected:    "had been deleted and are there again",
-	Duplicated:     "are there more than once",
-	AbortedVisible: "are there although the server had refused them",
-	Unexpected:     "are there and nobody ever wrote them",
-	Future:         "hold a version that nobody ever wrote",
-	Corrupt:        "do not certify themselves: their values were changed",
+	Torn:           "of transactions whose other rows fared differently",
+	Stale:          "older than the last version that survived",
+	Resurrected:    "back that had been deleted",
+	Duplicated:     "found more than once",
+	AbortedVisible: "visible that the server had refused",
+	Unexpected:     "that nobody ever wrote",
+	Future:         "with a version that nobody ever wrote",
+	Corrupt:        "with changed values: what they hold does not fit their MAC",
 }
 
 func violationFinding(v Violation, r Reconciliation, database string) reports.Finding {

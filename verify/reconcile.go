@@ -75,7 +75,7 @@ type Violation struct {
 // survived, and wants exactly the rows that this gives: each in its place, none more, none less. An operation survived
 // when its row in table "op" is there. Operations with an unknown outcome may have survived or not.
 func Reconcile(ops []ledger.Op, rows []traffic.Row, o ReconcileOptions) Reconciliation {
-	c := &reconciler{o: o, violations: map[Class]*Violation{}}
+	c := &reconciler{o: o, violations: map[Class]*Violation{}, holes: map[uint64]bool{}}
 	c.readLedger(ops)
 	if len(c.r.Unreadable) > 0 {
 		return c.r
@@ -128,6 +128,7 @@ type reconciler struct {
 	byID       map[uint64]*known
 	writers    map[rowID][]*known // every operation that touches the row, in the order of its client
 	expected   traffic.State
+	holes      map[uint64]bool // operations that are counted as one already
 	violations map[Class]*Violation
 }
 

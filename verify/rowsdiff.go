@@ -261,7 +261,7 @@ func (d *differ) name(path string, one map[uint64]int64, oneKeys *[]string, two 
 	})
 	for _, keys := range []*[]string{oneKeys, twoKeys} {
 		if keys != nil {
-			sort.Slice(*keys, func(i, k int) bool { return naturalLess((*keys)[i], (*keys)[k]) })
+			sortNaturally(*keys)
 		}
 	}
 	if err == errNamed { //nolint:errorlint // our own, returned as it is
@@ -279,6 +279,10 @@ func take(kind map[uint64]int64, hash uint64, keys *[]string, key []byte) {
 	if len(key) > 0 {
 		*keys = append(*keys, string(bytes.Clone(key)))
 	}
+}
+
+func sortNaturally(keys []string) {
+	sort.Slice(keys, func(i, k int) bool { return naturalLess(keys[i], keys[k]) })
 }
 
 // naturalLess puts 9 before 10.

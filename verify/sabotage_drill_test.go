@@ -90,7 +90,7 @@ func wrongService() []sabotage {
 func blindVerifier() []sabotage {
 	const any = reports.Inconclusive
 	return []sabotage{
-		{"Z1", "the baseline is from another drill", "contents", plot{}, onRecord(func(r *reports.Record) { r.Nonce = "other" }), any},
+		{"Z1", "the baseline is from another drill", "contents", plot{}, onEvidence(func(e *Evidence) { e.Record.Nonce = "other" }), any},
 		{"Z1", "the baseline is from another drill, and the record is too", "contents", plot{}, onEvidence(func(e *Evidence) { e.Baseline.Nonce = "other" }), any},
 		{"Z1", "the baseline was taken after the damage", "contents", plot{}, onEvidence(func(e *Evidence) { e.Baseline.Taken = e.Record.Started.Add(time.Duration(injectNS + second)) }), any},
 		{"Z1", "the baseline is not of the mark", "ledger", plot{}, onEvidence(func(e *Evidence) { trafficTable(e.Baseline, "op").Rows -= 100 }), any},
@@ -144,8 +144,8 @@ func blindVerifier() []sabotage {
 		{"Z7", "no token", "identity", plot{}, func(s *scene) { s.base.identity.Token, s.found.identity.Token = "", "" }, any},
 		{"Z10", "no ledger", "ledger", plot{}, onEvidence(func(e *Evidence) { e.Ops = nil }), any},
 		{"Z10", "an empty ledger and empty tables", "ledger", plot{}, onEvidence(func(e *Evidence) { e.Ops, e.Rows = []ledger.Op{}, []traffic.Row{} }), any},
-		{"Z10", "the ledger lost its beginning", "ledger", plot{}, onEvidence(func(e *Evidence) { e.Ops = e.Ops[300:] }), any},
-		{"Z10", "the ledger lost an operation in the middle", "ledger", plot{}, onEvidence(func(e *Evidence) { e.Ops = slices.Delete(slices.Clone(e.Ops), 500, 501) }), any},
+		{"Z10", "the ledger lost its beginning", "ledger", plot{}, onEvidence(func(e *Evidence) { e.Ops = e.Ops[100:] }), any},
+		{"Z10", "the ledger lost an operation in the middle", "ledger", plot{}, onEvidence(func(e *Evidence) { e.Ops = slices.Delete(slices.Clone(e.Ops), 300, 301) }), any},
 		{"Z10", "nothing was acknowledged", "ledger", plot{}, func(s *scene) {
 			for i := range s.ops {
 				s.ops[i].Outcome = ledger.Unknown
@@ -157,7 +157,7 @@ func blindVerifier() []sabotage {
 			shift := 60 * second
 			r.Fault.InjectNS, r.Fault.InjectedNS, r.Fault.EffectNS = r.Fault.InjectNS+shift, r.Fault.InjectedNS+shift, r.Fault.EffectNS+shift
 		}), any},
-		{"Z10", "the ledger's clock jumped", "ledger", plot{}, onEvidence(func(e *Evidence) { e.Ops[700].InvokeNS -= 5 * second }), any},
+		{"Z10", "the ledger's clock jumped", "ledger", plot{}, onEvidence(func(e *Evidence) { e.Ops[300].InvokeNS -= 5 * second }), any},
 		{"Z10", "nobody says how much may be lost", "ledger", plot{noTarget: true}, func(s *scene) {
 			s.rec.Objective = reports.Objective{}
 			s.edit = append(s.edit, func(e *Evidence) { e.Baseline.Mark = "" })

@@ -55,6 +55,8 @@ type scene struct {
 	plot        plot
 	base, found *model
 	ops         []ledger.Op
+	index       map[uint64]int // of ops, by ID
+	mutations   map[uint64][]traffic.Mutation
 	survived    map[uint64]bool
 	editRows    []func([]traffic.Row) []traffic.Row
 	probe       []probe.Answer
@@ -73,9 +75,9 @@ func newScene(t *testing.T, p plot) *scene {
 		p.recoverTo = markNS
 	}
 	if p.clients == 0 {
-		p.clients, p.rate = 4, 25
+		p.clients, p.rate = 4, 10
 	}
-	s := &scene{t: t, plot: p, base: shopModel(), found: shopModel(), survived: map[uint64]bool{}}
+	s := &scene{t: t, plot: p, base: shopModel(), found: shopModel(), survived: map[uint64]bool{}, mutations: map[uint64][]traffic.Mutation{}}
 	s.found.identity.Branch = "2"
 	s.play()
 	s.probe = series()
@@ -149,8 +151,13 @@ func (s *scene) build() *Evidence {
 }
 
 func (s *scene) op(id uint64) *ledger.Op {
-	i := slices.IndexFunc(s.ops, func(o ledger.Op) bool { return o.ID == id })
-	return &s.ops[i]
+	if s.index == nil {
+		s.index = map[uint64]int{}
+		for i, o := range s.ops {
+			s.index[o.ID] = i
+		}
+	}
+	return &s.ops[s.index[id]]
 }
 
 // applied says whether the original store had committed the operation: by what its error says, which only the test
@@ -167,11 +174,7 @@ func (s *scene) rows(survives func(uint64) bool) []traffic.Row {
 		if !survives(o.ID) {
 			continue
 		}
-		m, err := traffic.Decode(o)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		for _, x := range m {
+		for _, x := range s.mutations[o.ID] {
 			if x.Kind == traffic.Delete {
 				delete(state[x.Row.Table], x.Row.Key)
 				continue
@@ -228,6 +231,7 @@ func (s *scene) play() {
 			c.settle(m)
 		}
 		s.ops = append(s.ops, op)
+		s.mutations[op.ID] = m
 	}
 	sort.SliceStable(s.ops, func(i, k int) bool { return s.ops[i].InvokeNS < s.ops[k].InvokeNS })
 }

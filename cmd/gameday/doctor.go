@@ -97,17 +97,19 @@ func lookAtDocker(ctx context.Context) advice {
 }
 
 func lookAtImages(ctx context.Context) advice {
-	d, err := docker.Dial(ctx)
+	conf, err := runOptions{}.load()
+	if err != nil {
+		return advice{"fail", err.Error(), ""}
+	}
+	look, done, err := localImages(ctx, conf.Images)
 	if err != nil {
 		return advice{"warn", "cannot be listed without Docker", ""}
 	}
-	defer func() { _ = d.Close() }()
+	defer done()
 	var missing []string
 	for _, s := range wantedImages {
-		_, official := d.ImageInspect(ctx, s.String())
-		_, built := d.ImageInspect(ctx, "gameday/"+s.String())
-		if official != nil && built != nil {
-			missing = append(missing, s.String())
+		if ref, _, here := look(s); !here {
+			missing = append(missing, ref)
 		}
 	}
 	if len(missing) > 0 {

@@ -113,27 +113,41 @@ func imageSpecs(names []string) ([]images.Spec, error) {
 	return specs, nil
 }
 
-func (a *app) listImages(ctx context.Context, overrides map[string]string) error {
+// local tells which image of the engine and version is here without getting it, and where it looked first.
+type local func(s images.Spec) (reference, id string, here bool)
+
+// localImages asks the Docker engine. The caller calls done.
+func localImages(ctx context.Context, overrides map[string]string) (look local, done func(), err error) {
 	d, err := docker.Dial(ctx)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer func() { _ = d.Close() }()
-	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "IMAGE\tUSES\tHERE\tDIGEST")
-	for _, s := range images.Known() {
-		refs := []string{s.String(), "gameday/" + s.String()}
+	look = func(s images.Spec) (reference, id string, here bool) {
+		refs := []string{s.String(), "gameday/" + s.String()} // the official one, and ours
 		if o, ok := overrides[s.String()]; ok {
 			refs = []string{o}
 		}
-		uses, here, digest := refs[0], "no", "-"
 		for _, ref := range refs {
 			if i, err := d.ImageInspect(ctx, ref); err == nil {
-				uses, here, digest = ref, "yes", i.ID
-				break
+				return ref, i.ID, true
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s, uses, here, digest)
+		return refs[0], "-", false
+	}
+	return look, func() { _ = d.Close() }, nil
+}
+
+func (a *app) listImages(ctx context.Context, overrides map[string]string) error {
+	look, done, err := localImages(ctx, overrides)
+	if err != nil {
+		return err
+	}
+	defer done()
+	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "IMAGE\tUSES\tHERE\tID")
+	for _, s := range images.Known() {
+		ref, id, here := look(s)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s, ref, map[bool]string{true: "yes", false: "no"}[here], id)
 	}
 	return w.Flush()
 }

@@ -86,6 +86,9 @@ func (a *app) list(ctx context.Context, s selection) ([]scenario, error) {
 			}
 		}
 	}
+	slices.SortFunc(all, func(a, b scenario) int { // Ginkgo shuffles
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
+	})
 	switch {
 	case len(all) > 0:
 		return all, nil

@@ -218,6 +218,35 @@ func TestRunPrintsJSON(t *testing.T) {
 	}
 }
 
+// A suite without a drill that matches does not count, and does not keep the next one from running.
+func TestRunOfSeveralSuites(t *testing.T) {
+	for name, c := range map[string]struct {
+		fake, other string
+		args        []string
+		code        int
+		says        string
+		saysNot     string
+	}{
+		"both pass":              {"passes", "passes", nil, 0, "PASSED fake/drill", "INCONCLUSIVE"},
+		"only the second has it": {"passes", "fails", []string{"--label", "slow"}, 1, "FAILED fake/drill", "testdata/fake"},
+		"only the first has it":  {"passes", "fails", []string{"--label", "flagship"}, 0, "PASSED fake/drill", "testdata/other"},
+		"the first fails":        {"fails", "passes", nil, 1, "testdata/other: not run", "PASSED"},
+		"and the run goes on":    {"fails", "passes", []string{"--keep-going"}, 1, "PASSED", "not run"},
+		"the second fails":       {"passes", "is inconclusive", nil, 3, "INCONCLUSIVE fake/drill", "not run"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("FAKE", c.fake)
+			t.Setenv("FAKE_OTHER", c.other)
+			got := gameday(t, append([]string{"run", "./testdata/fake", "./testdata/other"}, c.args...)...)
+			out := strings.ReplaceAll(got.out.String(), got.dir, "")
+			if got.code != c.code || !strings.Contains(out, c.says) || strings.Contains(out, c.saysNot) {
+				t.Errorf("exit code %d, want %d; standard output is to say %q and not %q:\n%s\nstandard error:\n%s",
+					got.code, c.code, c.says, c.saysNot, out, got.err.String())
+			}
+		})
+	}
+}
+
 func TestRunSaysThatTheSelectionIsEmpty(t *testing.T) {
 	for _, args := range [][]string{{"--label", "flagshp"}, {"--focus", "nothing"}} {
 		for _, cmd := range []string{"run", "list"} {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -92,6 +93,9 @@ func (d *Drill) newRecord() (*reports.Record, error) {
 	if s.Seed == 0 {
 		s.Seed = int64(binary.BigEndian.Uint32(nonce)) + 1
 		d.scenario.Seed = s.Seed
+	}
+	if s.Reproduce != "" && !strings.Contains(s.Reproduce, "--seed") {
+		s.Reproduce += fmt.Sprintf(" --seed %d", s.Seed)
 	}
 	return &reports.Record{
 		SchemaVersion: reports.Schema, Run: d.run.ID, Dir: d.dir, Scenario: s.Name, Title: s.Title, Owner: s.Owner, Disaster: s.Disaster,
@@ -203,13 +207,15 @@ func (d *Drill) phase(ctx context.Context, name string, do func(context.Context)
 	err := do(ctx)
 	d.rec.Phases[i].EndNS = d.clock.NowNS()
 	if err != nil {
-		err = fmt.Errorf("%s: %w", name, err)
-		d.rec.Phases[i].Error = d.mask(err.Error())
+		d.rec.Phases[i].Error = d.mask(fmt.Sprintf("%s: %v", name, err))
 		if d.rec.Error == "" {
 			d.rec.Error = d.rec.Phases[i].Error
 		}
 	}
-	return errors.Join(err, d.save())
+	if err = errors.Join(err, d.save()); err != nil {
+		return &StepError{Step: name, Err: err, Evidence: d.dir}
+	}
+	return nil
 }
 
 // save writes the record as it is, so that a killed harness leaves what is known.

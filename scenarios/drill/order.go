@@ -26,3 +26,20 @@ type OnceError struct{ Call, Since string }
 func (e *OnceError) Error() string {
 	return fmt.Sprintf("%s: %s was called already; one drill is one disaster: begin another", e.Call, e.Since)
 }
+
+// StepError says in which step of the story a drill could not go on, why, and where the evidence lies.
+type StepError struct {
+	Step     string
+	Err      error
+	Evidence string // the drill's directory
+}
+
+func (e *StepError) Error() string { return fmt.Sprintf("%s: %v", e.Step, e.Err) }
+
+// Unwrap gives the cause.
+func (e *StepError) Unwrap() error { return e.Err }
+
+// FormattedGomegaError is what Gomega's Succeed prints instead of a dump of the error's fields.
+func (e *StepError) FormattedGomegaError() string {
+	return fmt.Sprintf("%s\nevidence: %s", e.Error(), e.Evidence)
+}

@@ -36,13 +36,12 @@ func (d *Drill) Verify(ctx context.Context) *reports.Record {
 func (d *Drill) verify(ctx context.Context) error {
 	e, err := d.collect(ctx)
 	// Judge with what there is: a store that cannot be read is a finding, not a reason to say nothing.
-	verify.Summarise(d.rec, e)
 	d.rec.Checks = verify.Judge(ctx, e, d.scenario.Checks, d.scenario.Waivers)
+	verify.Summarise(d.rec, e)
 	d.rec.Outcome = verify.Verdict(d.rec.Checks, d.rec.Waivers)
 	if err != nil || d.rec.Error != "" {
 		d.rec.Outcome = reports.Worst(d.rec.Outcome, reports.Inconclusive)
 	}
-	d.rec.Service.Reached = d.rec.Outcome == reports.Passed && d.rec.Service.BackNS > 0
 	return err
 }
 

@@ -6,4 +6,9 @@ import (
 	"github.com/recoverydrill/gameday/scenarios/suite"
 )
 
-func TestDrills(t *testing.T) { suite.Run(t, "postgres") }
+func TestDrills(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs Docker")
+	}
+	suite.Run(t, "postgres")
+}

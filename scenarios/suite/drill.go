@@ -57,6 +57,9 @@ func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 	if err != nil {
 		ginkgo.Fail(err.Error())
 	}
+	if s.Seed == 0 {
+		s.Seed = g.seed
+	}
 	d, err := drill.Begin(ctx, sys, described(s), drill.Options{Run: g.run, Progress: g.progress})
 	if d != nil {
 		ginkgo.AddReportEntry("drill", &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
@@ -118,9 +121,6 @@ func described(s drill.Scenario) drill.Scenario {
 	}
 	if s.Reproduce == "" {
 		s.Reproduce = fmt.Sprintf("gameday run ./%s --focus %q", filepath.ToSlash(filepath.Dir(s.File)), regexp.QuoteMeta(spec.LeafNodeText))
-		if s.Seed != 0 {
-			s.Reproduce += fmt.Sprintf(" --seed %d", s.Seed)
-		}
 	}
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 
 	"github.com/onsi/ginkgo/v2"
@@ -16,50 +17,44 @@ import (
 	"github.com/recoverydrill/gameday/scenarios/drill/config"
 )
 
-// Environment variables that the suite reads. "gameday run" sets them; with plain go test they may be set by hand.
-const (
-	// VarReportDir is the directory below which each run gets one of its own; default gameday-report in the suite's
-	// directory.
-	VarReportDir = "GAMEDAY_REPORT_DIR"
-	// VarProgress prints a line for each phase to standard error if it is not empty.
-	VarProgress = "GAMEDAY_PROGRESS"
-	// VarOn says where nodes live: "container", or "auto" (the default), which takes the best there is.
-	VarOn = "GAMEDAY_ON"
-	// VarConfig is the path of a gameday.yaml.
-	VarConfig = "GAMEDAY_CONFIG"
-)
-
-// ground is what all drills of this process share.
+// ground is what all drills of this process share. The environment variables that it is made from are listed in package
+// config: "gameday run" sets them; with plain go test they may be set by hand.
 type ground struct {
 	run      fixtures.Run
 	images   *images.Resolver
 	progress io.Writer
+	seed     int64 // of drills that name none; 0 lets each draw one
 }
 
 var shared = sync.OnceValues(newGround)
 
 func newGround() (*ground, error) {
 	conf := config.Config{}
-	if path := os.Getenv(VarConfig); path != "" {
+	if path := os.Getenv(config.Variable); path != "" {
 		var err error
 		if conf, err = config.Load(path); err != nil {
 			return nil, err
 		}
 	}
-	dir := first(os.Getenv(VarReportDir), conf.ReportDir, "gameday-report")
+	dir := first(os.Getenv(config.ReportDirVariable), conf.ReportDir, "gameday-report")
 	run, err := fixtures.NewRun(dir)
 	if err != nil {
 		return nil, err
 	}
 	g := &ground{run: run, progress: ginkgo.GinkgoWriter}
-	if os.Getenv(VarProgress) != "" {
+	if os.Getenv(config.ProgressVariable) != "" {
 		g.progress = os.Stderr
 	}
 	fmt.Fprintf(g.progress, "gameday: report %s\n", run.Dir)
-	switch on := first(os.Getenv(VarOn), conf.On, "auto"); on {
+	if seed := os.Getenv(config.SeedVariable); seed != "" {
+		if g.seed, err = strconv.ParseInt(seed, 10, 64); err != nil {
+			return nil, fmt.Errorf("%s=%q: want a number", config.SeedVariable, seed)
+		}
+	}
+	switch on := first(os.Getenv(config.OnVariable), conf.On, "auto"); on {
 	case "auto", "container":
 	default:
-		return nil, fmt.Errorf("%s=%q: nodes can live in: container (or auto)", VarOn, on)
+		return nil, fmt.Errorf("%s=%q: nodes can live in: container (or auto)", config.OnVariable, on)
 	}
 	g.images = images.New(images.Options{Overrides: conf.Images, Build: true, Log: g.progress})
 	return g, nil
