@@ -161,11 +161,10 @@ func missingTable(e *Evidence, database string, want fixtures.Table) reports.Fin
 		Hint: "look whether the backup holds the table, and whether the restore stopped before it or left it out",
 	}
 	if want.RowsFile != "" && len(want.Key) > 0 {
-		stop := fmt.Errorf("enough")
 		_ = fixtures.ReadRows(filepath.Join(e.Dir, e.BaseDir, want.RowsFile), func(key []byte, _ fixtures.Digest) error {
 			f.Where.Keys = append(f.Where.Keys, string(key))
 			if len(f.Where.Keys) == keyLimit {
-				return stop
+				return errNamed
 			}
 			return nil
 		}) // keys are only examples here; that the table is missing does not depend on them

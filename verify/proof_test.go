@@ -76,6 +76,11 @@ func TestDamageProofThatCouldNotLook(t *testing.T) {
 	if _, err := DamageProof(context.Background(), e, Default()); err == nil || !strings.Contains(err.Error(), "nonces") {
 		t.Errorf("error %v", err)
 	}
+	e = damaged(t, func(*model) {})
+	e.Found.Taken = e.Baseline.Taken
+	if _, err := DamageProof(context.Background(), e, Default()); err == nil || !strings.Contains(err.Error(), "not later than") {
+		t.Errorf("error %v", err)
+	}
 	if _, err := DamageProof(context.Background(), e, []Check{Ledger{}}); err == nil || !strings.Contains(err.Error(), "no check of this drill can see damage") {
 		t.Errorf("error %v", err)
 	}

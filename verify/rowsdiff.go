@@ -3,7 +3,7 @@ package verify
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"sort"
 
@@ -264,13 +264,14 @@ func (d *differ) name(path string, one map[uint64]int64, oneKeys *[]string, two 
 			sortNaturally(*keys)
 		}
 	}
-	if err == errNamed { //nolint:errorlint // our own, returned as it is
+	if errors.Is(err, errNamed) {
 		return nil
 	}
 	return err
 }
 
-var errNamed = fmt.Errorf("enough rows are named")
+// errNamed ends the reading of a file.
+var errNamed = errors.New("enough rows are named")
 
 func take(kind map[uint64]int64, hash uint64, keys *[]string, key []byte) {
 	if kind[hash]--; kind[hash] == 0 {

@@ -37,6 +37,9 @@ func sabotageResults(t *testing.T, sab sabotage) (each map[string]reports.Outcom
 	each = map[string]reports.Outcome{}
 	for _, r := range results {
 		each[r.Name] = r.Outcome
+		for _, f := range r.Findings {
+			saysEnough(t, r.Name, f)
+		}
 	}
 	for _, c := range Default() {
 		if c.Name() == sab.check {
@@ -46,6 +49,15 @@ func sabotageResults(t *testing.T, sab sabotage) (each map[string]reports.Outcom
 	}
 	t.Fatalf("no check is named %q", sab.check)
 	return nil, 0, 0, ""
+}
+
+// saysEnough wants a failed finding to say what was wanted or found, or what to do, and which of the seven questions it
+// answers.
+func saysEnough(t *testing.T, check string, f reports.Finding) {
+	t.Helper()
+	if f.Outcome == reports.Failed && (f.Question == 0 || f.Summary == "" || (f.Hint == "" && f.Wanted == "" && f.Found == "")) {
+		t.Errorf("%s says too little: %+v", check, f)
+	}
 }
 
 // TestSabotagesAreCaught wants every sabotage to be caught by all checks together and by the one named for it alone, and
