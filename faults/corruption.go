@@ -24,6 +24,7 @@ type Corruption struct {
 var (
 	_ Fault     = (*Corruption)(nil)
 	_ Bystander = (*Corruption)(nil)
+	_ Locator   = (*Corruption)(nil)
 )
 
 // CorruptBlock overwrites 16 bytes of a block of the table, chosen by pick.
@@ -41,6 +42,14 @@ func (c *Corruption) Describe() Description {
 		}
 	}
 	return d
+}
+
+// Hit is the rows that lie on the block.
+func (c *Corruption) Hit() []Rows {
+	if c.page == nil {
+		return nil
+	}
+	return []Rows{{Database: c.page.Database, Table: c.page.Table, Keys: c.page.Keys}}
 }
 
 // Sound says which part the damage does not reach.

@@ -43,9 +43,21 @@ type (
 	Outage interface {
 		IsOutage() bool
 	}
+	// Locator knows which rows an injection has hit, in the form of a rows file, so that the service clock can ask
+	// about them.
+	Locator interface {
+		Hit() []Rows
+	}
 	// Bystander says on which part of the system the damage must NOT be: for corruption of the primary's disk, the
 	// standbys. The drill surveys nothing of it; it is documentation for the report.
 	Bystander interface {
 		Sound() string
 	}
 )
+
+// Rows names rows of one table by their keys.
+type Rows struct {
+	Database string
+	Table    string // schema.table
+	Keys     []string
+}

@@ -11,7 +11,13 @@ import (
 	"github.com/recoverydrill/gameday/reports"
 )
 
-const histories = 40 // random ones for each property
+// histories is how many random ones each property is tried on.
+func histories() int {
+	if testing.Short() {
+		return 8
+	}
+	return 40
+}
 
 // quick builds only what the ledger's check needs.
 func (s *scene) quick() *Evidence {
@@ -41,7 +47,7 @@ func randomPlot(rng *rand.Rand) plot {
 // TestLegalHistoriesNeverFail: whatever became of operations of unknown outcome, and wherever after the mark the tail
 // was cut, with operations in flight at the cut on either side, the ledger's check passes.
 func TestLegalHistoriesNeverFail(t *testing.T) {
-	for i := range histories {
+	for i := range histories() {
 		rng := rand.New(rand.NewPCG(uint64(i), 1))
 		p := randomPlot(rng)
 		s := newScene(t, p)
@@ -211,7 +217,7 @@ func sameRows(a, b []traffic.Row) bool {
 // TestIllegalHistoriesNeverPass: every alteration of every history is seen.
 func TestIllegalHistoriesNeverPass(t *testing.T) {
 	tried := map[string]int{}
-	for i := range histories {
+	for i := range histories() {
 		rng := rand.New(rand.NewPCG(uint64(i), 2))
 		p := randomPlot(rng)
 		s := newScene(t, p)

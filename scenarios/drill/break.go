@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/recoverydrill/gameday/faults"
@@ -15,7 +16,7 @@ import (
 
 const (
 	proofLimit  = 20               // findings of the proof that the record keeps
-	canaryLimit = 20               // damaged rows that the service clock asks about
+	canaryLimit = 5                // damaged rows of each table that the service clock asks about
 	seenLimit   = 10 * time.Second // for the service clock to see the damage
 	goodAfter   = 20               // writes acknowledged on the damaged store before the drill goes on
 )
@@ -64,7 +65,7 @@ func (d *Drill) breakIt(ctx context.Context, f faults.Fault) error {
 func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 	rf := d.rec.Fault
 	if !faults.SeenByClock(f) {
-		findings, err := d.damage(ctx)
+		findings, err := d.damage(ctx, f)
 		if err != nil {
 			return err
 		}
@@ -91,7 +92,7 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 }
 
 // damage surveys the damaged store, runs the checks that see damage, and points the service clock at the damaged rows.
-func (d *Drill) damage(ctx context.Context) ([]reports.Finding, error) {
+func (d *Drill) damage(ctx context.Context, f faults.Fault) ([]reports.Finding, error) {
 	found, err := d.surveyAt(ctx, reports.DamagedDir)
 	if err != nil {
 		return nil, fmt.Errorf("survey the damaged store: %w", err)
@@ -101,7 +102,20 @@ func (d *Drill) damage(ctx context.Context) ([]reports.Finding, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check the damaged store: %w", err)
 	}
-	return findings, d.watchDamage(findings)
+	d.watch(damagedRows(f, findings))
+	return findings, nil
+}
+
+// damagedRows is what the fault says it has hit, and what the checks have found.
+func damagedRows(f faults.Fault, findings []reports.Finding) []faults.Rows {
+	var all []faults.Rows
+	if l, ok := f.(faults.Locator); ok {
+		all = l.Hit()
+	}
+	for _, r := range verify.DamagedRows(findings) {
+		all = append(all, faults.Rows{Database: r.Database, Table: r.Table, Keys: []string{r.Key}})
+	}
+	return all
 }
 
 // surveyAt reads the store behind the route.
@@ -119,31 +133,29 @@ type RowCanaryMaker interface {
 	RowCanaries(m *fixtures.Manifest, dir, database, table string, keys []string) ([]probe.Canary, error)
 }
 
-func (d *Drill) watchDamage(findings []reports.Finding) error {
+// watch points the service clock at damaged rows, the first few of each table. A table whose rows it cannot ask about is
+// noted: if nothing else shows the damage to it, the verdict says so.
+func (d *Drill) watch(damaged []faults.Rows) {
 	maker, ok := d.sys.(RowCanaryMaker)
 	if !ok {
-		return nil
+		return
 	}
-	rows := map[[2]string][]string{}
-	left := canaryLimit
-	for _, r := range verify.DamagedRows(findings) {
-		if left--; left < 0 {
-			break
-		}
+	keys := map[[2]string][]string{}
+	for _, r := range damaged {
 		k := [2]string{r.Database, r.Table}
-		rows[k] = append(rows[k], r.Key)
+		keys[k] = append(keys[k], r.Keys[:min(len(r.Keys), max(0, canaryLimit-len(keys[k])))]...)
 	}
-	canaries := append([]probe.Canary(nil), d.rec.Canaries...)
-	for k, keys := range rows {
-		more, err := maker.RowCanaries(d.latest.manifest, d.path(d.latest.dir), k[0], k[1], keys)
+	canaries := slices.Clone(d.rec.Canaries)
+	for k, rows := range keys {
+		more, err := maker.RowCanaries(d.latest.manifest, d.path(d.latest.dir), k[0], k[1], rows)
 		if err != nil {
-			return fmt.Errorf("point the service clock at the damaged rows of %s: %w", k[1], err)
+			d.rec.Fault.Notes = append(d.rec.Fault.Notes, fmt.Sprintf("the service clock cannot ask about the damaged rows of %s: %v", k[1], err))
+			continue
 		}
 		canaries = append(canaries, more...)
 	}
 	d.rec.Canaries = canaries
 	d.prober.SetCanaries(canaries)
-	return nil
 }
 
 // spread waits for the damage to be where the fault says it goes, and for traffic to go on on top of it.
