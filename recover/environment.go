@@ -58,11 +58,12 @@ func assignments(env map[string]string) []string {
 	return out
 }
 
-// forNode is what of the environment goes into a command on a node: not the prefixes by which the host reaches nodes.
+// forNode is what of the environment goes into a command on a node: not what has a meaning on the harness's host only,
+// nor the engine's own variables, which would make its client there somebody else than the server's user.
 func forNode(env map[string]string) map[string]string {
 	out := map[string]string{}
 	for k, v := range env {
-		if !strings.HasPrefix(k, "GAMEDAY_NODE_") && k != VarWorkDir {
+		if strings.HasPrefix(k, "GAMEDAY_") && !strings.HasPrefix(k, "GAMEDAY_NODE_") && k != VarWorkDir {
 			out[k] = v
 		}
 	}

@@ -50,6 +50,15 @@ func TestCommandGetsItsEnvironmentAndIsUnderstood(t *testing.T) {
 	}
 }
 
+// On a node the script is the server's user: the responder's PGUSER would make its psql another one, which is refused
+// (the external module's script once waited for ever because of it).
+func TestNodesGetNeitherTheEnginesOwnVariablesNorTheHosts(t *testing.T) {
+	got := forNode(map[string]string{"PGUSER": "x", "GAMEDAY_NODE_SPARE": "x", VarWorkDir: "x", "GAMEDAY_PORT": "5432"})
+	if len(got) != 1 || got["GAMEDAY_PORT"] != "5432" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestCommandsThatCannotRunSayWhy(t *testing.T) {
 	noexec := script(t, "#!/bin/sh\n", 0o644)
 	garbage := script(t, "\x7fnot a program\n", 0o755)
