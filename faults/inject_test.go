@@ -21,6 +21,7 @@ func (n fakeNode) Exec(context.Context, fixtures.Command) (fixtures.Result, erro
 	n.t.Error("a command was run on a node that must not be touched")
 	return fixtures.Result{}, nil
 }
+
 func (n fakeNode) Address(context.Context, int) (fixtures.Address, error) {
 	return fixtures.Address{}, nil
 }
@@ -56,6 +57,7 @@ func (f *fakeFault) Inject(context.Context, fixtures.System) error {
 	f.injected++
 	return f.err
 }
+
 func (f *fakeFault) Heal(context.Context, fixtures.System) error {
 	f.healed++
 	return nil

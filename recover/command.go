@@ -74,7 +74,7 @@ func (c *HostCommand) Recover(ctx context.Context, job Job) error {
 	select {
 	case err = <-done:
 	case <-ctx.Done():
-		err = c.end(done, ctx)
+		return c.end(done, ctx)
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		return nil // it exited with 0 and left something running, which is allowed
@@ -114,11 +114,23 @@ func (c *HostCommand) find() (string, error) {
 		return filepath.Abs(path)
 	case errors.Is(err, fs.ErrPermission):
 		return "", fmt.Errorf("recovery command %q is not executable: chmod +x %s", c.Path, c.Path)
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("recovery command %q does not exist%s", c.Path, lookedIn(c.Path))
+	case errors.Is(err, syscall.EISDIR):
+		return "", fmt.Errorf("recovery command %q is a directory, not a program", c.Path)
 	case strings.Contains(c.Path, "/"):
-		dir, _ := os.Getwd()
-		return "", fmt.Errorf("recovery command %q does not exist (looked in %s, the suite's directory)", c.Path, dir)
+		return "", fmt.Errorf("recovery command %q cannot be run: %w", c.Path, err)
 	}
 	return "", fmt.Errorf("recovery command %q is not in PATH: %w", c.Path, err)
+}
+
+// lookedIn tells a person where a relative path begins: go test runs a package's tests in the package's directory.
+func lookedIn(path string) string {
+	dir, err := os.Getwd()
+	if err != nil || filepath.IsAbs(path) {
+		return ""
+	}
+	return fmt.Sprintf(" (looked in %s, the suite's directory)", dir)
 }
 
 // inherited is the part of this process's environment that a person's shell would have too.
@@ -156,7 +168,7 @@ type Stopped struct {
 
 func (e *Stopped) Error() string {
 	if errors.Is(e.Cause, context.DeadlineExceeded) {
-		return e.Name + " did not end in its time and was stopped"
+		return fmt.Sprintf("%s did not end in its time and was stopped: %v", e.Name, e.Cause)
 	}
 	return fmt.Sprintf("%s was stopped: %v", e.Name, e.Cause)
 }

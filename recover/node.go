@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -48,6 +49,9 @@ func (c *NodeCommand) Recover(ctx context.Context, job Job) error {
 		return err
 	}
 	script, err := os.ReadFile(c.Script)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("recovery script %q does not exist on this host, from where it is copied to node %q%s", c.Script, c.Node, lookedIn(c.Script))
+	}
 	if err != nil {
 		return fmt.Errorf("read the recovery script: %w", err)
 	}

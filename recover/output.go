@@ -13,6 +13,8 @@ const (
 	lineLimit = 8 << 10  // a longer line is kept but not understood
 	headLimit = 16 << 20 // of the output is kept from its beginning
 	tailLimit = 1 << 20  // and from its end
+	saidLimit = 1000     // lines "gameday: ..." are understood; a script in a loop prints millions
+	errsLimit = 10       // errors are kept
 	prefix    = "gameday: "
 )
 
@@ -27,11 +29,14 @@ type Output struct {
 	written int64
 	total   int64
 	tail    []byte
+	said    int
 	errs    []error
+	more    int // errors beyond those kept
 }
 
 // NewOutput writes to to, and calls onLine for each complete line up to 8 KiB that begins with "gameday: ", without
-// that prefix. An error of onLine is kept for Close.
+// that prefix. An error of onLine is kept for Close, of many the first few; so is one that says that there were more than
+// 1000 such lines, of which the rest was not understood.
 func NewOutput(to io.Writer, onLine func(line string) error) *Output {
 	return &Output{to: to, onLine: onLine}
 }
@@ -47,10 +52,11 @@ func (o *Output) Write(p []byte) (int, error) {
 	}
 	if len(head) > 0 {
 		if _, err := o.to.Write(head); err != nil {
-			o.errs = append(o.errs, fmt.Errorf("keep the recovery's output: %w", err))
+			o.wrong(fmt.Errorf("keep the recovery's output: %w", err))
 			o.written = headLimit
+		} else {
+			o.written += int64(len(head))
 		}
-		o.written += int64(len(head))
 	}
 	o.tail = append(o.tail, p[len(head):]...)
 	if len(o.tail) > 2*tailLimit {
@@ -67,6 +73,10 @@ func (o *Output) split(p []byte) {
 		if i >= 0 {
 			part = p[:i]
 		}
+		if i >= 0 && len(o.line) == 0 && !o.long && !bytes.HasPrefix(part, []byte(prefix)) {
+			p = p[i+1:] // nearly all lines: a gigabyte of them must not take long
+			continue
+		}
 		if len(o.line)+len(part) > lineLimit {
 			o.long, o.line = true, o.line[:0]
 		} else if !o.long {
@@ -81,13 +91,27 @@ func (o *Output) split(p []byte) {
 }
 
 func (o *Output) endLine() {
-	line := strings.TrimRight(string(o.line), "\r")
-	if !o.long && strings.HasPrefix(line, prefix) && o.onLine != nil {
-		if err := o.onLine(strings.TrimPrefix(line, prefix)); err != nil {
-			o.errs = append(o.errs, err)
+	line, ok := strings.CutPrefix(strings.TrimRight(string(o.line), "\r"), prefix)
+	if ok && !o.long && o.onLine != nil {
+		switch o.said++; {
+		case o.said <= saidLimit:
+			o.wrong(o.onLine(line))
+		case o.said == saidLimit+1:
+			o.wrong(fmt.Errorf("the recovery printed more than %d lines that begin with %q: the rest was not understood", saidLimit, prefix))
 		}
 	}
 	o.line, o.long = o.line[:0], false
+}
+
+// wrong keeps an error for Close.
+func (o *Output) wrong(err error) {
+	switch {
+	case err == nil:
+	case len(o.errs) < errsLimit:
+		o.errs = append(o.errs, err)
+	default:
+		o.more++
+	}
 }
 
 // Total is how many bytes were printed.
@@ -107,13 +131,16 @@ func (o *Output) Close() error {
 		end := o.tail[max(0, len(o.tail)-tailLimit):]
 		if left := o.total - headLimit - int64(len(end)); left > 0 {
 			if _, err := fmt.Fprintf(o.to, "\n[… %d bytes left out …]\n", left); err != nil {
-				o.errs = append(o.errs, fmt.Errorf("keep the recovery's output: %w", err))
+				o.wrong(fmt.Errorf("keep the recovery's output: %w", err))
 			}
 		}
 		if _, err := o.to.Write(end); err != nil {
-			o.errs = append(o.errs, fmt.Errorf("keep the recovery's output: %w", err))
+			o.wrong(fmt.Errorf("keep the recovery's output: %w", err))
 		}
 		o.tail = nil
+	}
+	if o.more > 0 {
+		return errors.Join(append(o.errs, fmt.Errorf("and %d more errors", o.more))...)
 	}
 	return errors.Join(o.errs...)
 }

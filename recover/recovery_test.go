@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,7 @@ func TestCommandsThatCannotRunSayWhy(t *testing.T) {
 		{noexec, "is not executable: chmod +x"},
 		{"./no-such-script.sh", "does not exist (looked in"},
 		{"no-such-command-anywhere", "is not in PATH"},
+		{t.TempDir(), "is a directory, not a program"},
 		{garbage, "#!/bin/sh?"},
 	} {
 		if _, _, err := run(t, t.Context(), Command(c.path), nil); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -130,6 +132,29 @@ func gone(t *testing.T, pidfile string) {
 			t.Fatalf("process %s is still there: %s", pid, b)
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// A script in a loop that prints what looks like lines for gameday once made the harness grow by gigabytes.
+func TestEndlessLinesForGamedayAreBounded(t *testing.T) {
+	for _, bad := range []error{nil, errors.New("nonsense")} {
+		understood := 0
+		out := NewOutput(io.Discard, func(string) error { understood++; return bad })
+		lines := []byte(strings.Repeat("gameday: again\n", 10*saidLimit))
+		if _, err := out.Write(lines); err != nil {
+			t.Fatal(err)
+		}
+		err := out.Close()
+		if understood != saidLimit || len(out.errs) > errsLimit {
+			t.Errorf("understood %d lines, kept %d errors", understood, len(out.errs))
+		}
+		want := "more than 1000 lines that begin with"
+		if bad != nil {
+			want = "and 991 more errors"
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 }
 

@@ -12,12 +12,13 @@ import (
 // them is in a table beside them, too.
 const (
 	chartWidth  = 960.0
-	chartLeft   = 170.0 // the labels' column
+	chartLeft   = 270.0 // the labels' column
 	chartRight  = 24.0
 	chartRow    = 22.0
 	chartLane   = 13.0
 	chartTop    = 60.0 // for the objective and two lines of numbered marks
 	chartBottom = 26.0 // for the axis
+	chartLabel  = 42   // characters that fit into it
 	chartBins   = 380  // columns that the probe series is reduced to
 )
 
@@ -77,8 +78,10 @@ var fills = map[string]string{
 
 // newChart lays the rows out; draw with the other methods, top to bottom.
 func newChart(id, title, desc string, fromNS, toNS int64) *chart {
-	return &chart{ID: id, Title: title, Desc: desc, Width: chartWidth, Left: chartLeft, Right: chartWidth - chartRight,
-		Top: chartTop, Bottom: chartTop, fromNS: fromNS, toNS: max(toNS, fromNS+1)}
+	return &chart{
+		ID: id, Title: title, Desc: desc, Width: chartWidth, Left: chartLeft, Right: chartWidth - chartRight,
+		Top: chartTop, Bottom: chartTop, fromNS: fromNS, toNS: max(toNS, fromNS+1),
+	}
 }
 
 func (c *chart) x(ns int64) float64 {
@@ -96,7 +99,7 @@ func (c *chart) rect(fromNS, toNS int64, y, h float64, class, title string) char
 // add appends a row with one bar.
 func (c *chart) add(b bar) {
 	y := c.Bottom
-	row := chartLine{TextY: tenth(y + 15), Label: cut(b.label, 24), Text: b.text, Anchor: "start"}
+	row := chartLine{TextY: tenth(y + 15), Label: cut(b.label, chartLabel), Text: b.text, Anchor: "start"}
 	r := c.rect(b.fromNS, b.toNS, y+4, chartRow-8, b.class, b.label+", "+b.text)
 	row.Bars = append(row.Bars, r)
 	row.TextX = tenth(r.X + r.W + 5)
@@ -144,8 +147,10 @@ func (c *chart) service(answers []probe.Answer) {
 			for to < chartBins && bins[to] {
 				to++
 			}
-			row.Bars = append(row.Bars, chartRect{X: tenth(c.Left + float64(from)*width), Y: tenth(c.Bottom + 1),
-				W: tenth(float64(to-from) * width), H: chartLane - 3, Class: l.class, Fill: fills[l.class]})
+			row.Bars = append(row.Bars, chartRect{
+				X: tenth(c.Left + float64(from)*width), Y: tenth(c.Bottom + 1),
+				W: tenth(float64(to-from) * width), H: chartLane - 3, Class: l.class, Fill: fills[l.class],
+			})
 			from = to
 		}
 		c.Rows = append(c.Rows, row)

@@ -102,8 +102,10 @@ type (
 func WriteHTML(w io.Writer, drills []Drill, opts ...Option) error {
 	o := collect(opts)
 	s := settle(drills, o.skipped)
-	p := pageView{Outcome: s.outcome(), Sentence: s.sentence(), Skipped: s.skipped,
-		CSS: template.CSS(pageCSS), JS: template.JS(pageJS)} //nolint:gosec // constants of this package
+	p := pageView{
+		Outcome: s.outcome(), Sentence: s.sentence(), Skipped: s.skipped,
+		CSS: template.CSS(pageCSS), JS: template.JS(pageJS),
+	} //nolint:gosec // constants of this package
 	p.Title = fmt.Sprintf("%s %s: %s", symbol(p.Outcome), p.Outcome, p.Sentence)
 	p.Facts = runFacts(s)
 	taken := make(map[string]bool)
@@ -205,8 +207,10 @@ func newDrillView(d Drill, o options, id string) drillView {
 func rank(o Outcome) int { return map[Outcome]int{Failed: 0, Inconclusive: 1, Passed: 2}[o] }
 
 func newCheckView(c CheckResult, waivers []Waiver) checkView {
-	v := checkView{Name: line(c.Name), Promise: line(c.Promise), Looked: c.Covered.String(), Outcome: c.Outcome,
-		Findings: findingViews(c.Findings), More: max(0, c.Total-len(c.Findings))}
+	v := checkView{
+		Name: line(c.Name), Promise: line(c.Promise), Looked: c.Covered.String(), Outcome: c.Outcome,
+		Findings: findingViews(c.Findings), More: max(0, c.Total-len(c.Findings)),
+	}
 	for _, w := range waivers {
 		if w.Check == c.Name {
 			v.Waived = firstText(w.Reason, "no reason given")
@@ -218,8 +222,10 @@ func newCheckView(c CheckResult, waivers []Waiver) checkView {
 func findingViews(all []Finding) []findingView {
 	var views []findingView
 	for _, f := range all {
-		v := findingView{Outcome: f.Outcome, Summary: f.line(), Wanted: clean(f.Wanted), Found: clean(f.Found), Hint: line(f.Hint),
-			Keys: line(strings.Join(f.Where.Keys, ", ")), Examples: clean(strings.Join(f.Examples, "\n"))}
+		v := findingView{
+			Outcome: f.Outcome, Summary: f.line(), Wanted: clean(f.Wanted), Found: clean(f.Found), Hint: line(f.Hint),
+			Keys: line(strings.Join(f.Where.Keys, ", ")), Examples: clean(strings.Join(f.Examples, "\n")),
+		}
 		if f.Question >= BackedUp && f.Question <= InTime {
 			v.Asked = fmt.Sprintf("%d. %s", int(f.Question), f.Question)
 		}
@@ -249,8 +255,10 @@ func phaseViews(id string, r *Record) []phaseView {
 	}
 	taken := make(map[string]bool)
 	for _, p := range r.Phases {
-		all = append(all, phaseView{ID: id + "-phase-" + identifier(p.Name, taken), Name: line(p.Name),
-			Start: since(r.Phases[0].StartNS, p.StartNS), Took: phaseTime(p), Detail: line(p.Detail), Error: line(p.Error)})
+		all = append(all, phaseView{
+			ID: id + "-phase-" + identifier(p.Name, taken), Name: line(p.Name),
+			Start: since(r.Phases[0].StartNS, p.StartNS), Took: phaseTime(p), Detail: line(p.Detail), Error: line(p.Error),
+		})
 	}
 	return all
 }
@@ -266,8 +274,10 @@ func stepViews(id string, r *Record) []phaseView {
 		if s.EndNS > 0 {
 			took = duration(span(s.StartNS, s.EndNS))
 		}
-		all = append(all, phaseView{ID: id + "-step-" + identifier(s.Name, taken), Name: line(s.Name),
-			Start: since(r.Recovery.DeclaredNS, s.StartNS), Took: took})
+		all = append(all, phaseView{
+			ID: id + "-step-" + identifier(s.Name, taken), Name: line(s.Name),
+			Start: since(r.Recovery.DeclaredNS, s.StartNS), Took: took,
+		})
 	}
 	return all
 }

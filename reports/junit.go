@@ -81,8 +81,10 @@ func WriteJUnit(w io.Writer, drills []Drill, opts ...Option) error {
 	s := settle(drills, o.skipped)
 	all := junitSuites{Name: "recovery drills", Timestamp: stamp(s.started)}
 	if len(s.drills) == 0 {
-		all.put("gameday", junitCase{Class: "gameday", Name: "run", Time: seconds(0),
-			Error: &junitAnswer{Type: "inconclusive", Message: s.sentence()}}, 0)
+		all.put("gameday", junitCase{
+			Class: "gameday", Name: "run", Time: seconds(0),
+			Error: &junitAnswer{Type: "inconclusive", Message: s.sentence()},
+		}, 0)
 	}
 	attachable := uniqueNames(s.drills)
 	for _, d := range s.drills {
@@ -183,8 +185,10 @@ func junitCaseOf(d Drill, o options, attachable map[string]bool) (junitCase, int
 		ms = 0
 	}
 	class, name := junitName(scenario(r))
-	c := junitCase{Class: class, Name: name, Time: seconds(ms), Timestamp: stamp(r.Started),
-		File: line(r.File), Line: r.Line, Owner: line(r.Owner), Properties: junitNumbers(r, outcome)}
+	c := junitCase{
+		Class: class, Name: name, Time: seconds(ms), Timestamp: stamp(r.Started),
+		File: line(r.File), Line: r.Line, Owner: line(r.Owner), Properties: junitNumbers(r, outcome),
+	}
 	switch outcome {
 	case Failed:
 		c.Failure = &junitAnswer{Type: junitType(r), Message: why, Body: element(junitBody(r))}

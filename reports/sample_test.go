@@ -33,17 +33,22 @@ func samplePassed() *Record {
 		Runbook: "https://runbooks.example.com/pitr", File: "scenarios/postgres/bad_write_test.go", Line: 41,
 		Reproduce: "gameday run --scenario postgres/replicated-bad-write --seed 42", Seed: 42, Nonce: "9f86d081884c7d65",
 		Started: at(0), Finished: at(48_300), Dir: "gameday-report/20261122T083000Z-4f2a91/postgres-replicated-bad-write",
-		Host: Host{Name: "ci-7", OS: "Debian 13, Linux 6.12", CPUs: 8, CPU: "AMD EPYC 7713", MemoryMB: 32_768, Go: "go1.26.8",
-			Gameday: "v0.4.0", Docker: "28.5.1", Started: "pipeline 8812"},
-		System: fixtures.Info{Engine: "postgres", Version: "17.11", Provider: "container", Dataset: "shop scale 1 seed 42",
+		Host: Host{
+			Name: "ci-7", OS: "Debian 13, Linux 6.12", CPUs: 8, CPU: "AMD EPYC 7713", MemoryMB: 32_768, Go: "go1.26.8",
+			Gameday: "v0.4.0", Docker: "28.5.1", Started: "pipeline 8812",
+		},
+		System: fixtures.Info{
+			Engine: "postgres", Version: "17.11", Provider: "container", Dataset: "shop scale 1 seed 42",
 			Images: map[string]fixtures.Image{
 				"primary":   {Reference: "postgres:17", Digest: "sha256:5d8e4bb5c3a0d6c4a7ce9b4e2b6c10b8a6ea2f5f6c5c3f5b6f1f5b1e3d9c8a70", Origin: "local"},
 				"standby-1": {Reference: "postgres:17", Digest: "sha256:5d8e4bb5c3a0d6c4a7ce9b4e2b6c10b8a6ea2f5f6c5c3f5b6f1f5b1e3d9c8a70", Origin: "local"},
-			}},
+			},
+		},
 		Objective: Objective{RTOMS: 60_000, RPOMS: 60_000, LostWrites: &lost},
 		Answers:   []Question{BackedUp, Findable, InService, Harmless, InTime},
 		Settings: []fixtures.Setting{
-			{Name: "fsync", Value: "on", Wanted: "on", OK: true}, {Name: "full_page_writes", Value: "on", Wanted: "on", OK: true},
+			{Name: "fsync", Value: "on", Wanted: "on", OK: true},
+			{Name: "full_page_writes", Value: "on", Wanted: "on", OK: true},
 			{Name: "synchronous_commit", Value: "on", Wanted: "on or stronger", OK: true},
 		},
 		SettingsAfter: []fixtures.Setting{
@@ -58,36 +63,58 @@ func samplePassed() *Record {
 			{Name: "recover", StartNS: ms(24_700), EndNS: ms(30_100)},
 			{Name: "verify", StartNS: ms(33_000), EndNS: ms(48_100)},
 		},
-		Backups: []fixtures.Backup{{Label: "nightly", Path: "/vault/base/nightly", Start: "0/4000028", Stop: "0/4000158",
-			Time: at(13_800), Bytes: 42_123_456, Duration: 4_400 * time.Millisecond}},
+		Backups: []fixtures.Backup{{
+			Label: "nightly", Path: "/vault/base/nightly", Start: "0/4000028", Stop: "0/4000158",
+			Time: at(13_800), Bytes: 42_123_456, Duration: 4_400 * time.Millisecond,
+		}},
 		Canaries: []probe.Canary{{Name: "shop.payments", Database: "shop", Query: "select 1", Want: "1"}},
-		Recovery: &Recovery{Name: "restore-payments.sh", Command: []string{"./restore-payments.sh", "--in-place"},
+		Recovery: &Recovery{
+			Name: "restore-payments.sh", Command: []string{"./restore-payments.sh", "--in-place"},
 			DeclaredNS: ms(24_700), EndedNS: ms(30_050), OutputBytes: 18_211,
 			Steps: []Step{
-				{Name: "stop", StartNS: ms(24_760), EndNS: ms(25_200)}, {Name: "fetch", StartNS: ms(25_200), EndNS: ms(27_100)},
-				{Name: "replay", StartNS: ms(27_100), EndNS: ms(29_500)}, {Name: "promote", StartNS: ms(29_500), EndNS: ms(30_050)},
+				{Name: "stop", StartNS: ms(24_760), EndNS: ms(25_200)},
+				{Name: "fetch", StartNS: ms(25_200), EndNS: ms(27_100)},
+				{Name: "replay", StartNS: ms(27_100), EndNS: ms(29_500)},
+				{Name: "promote", StartNS: ms(29_500), EndNS: ms(30_050)},
 			},
 			CutOvers: []fixtures.RouteChange{{At: at(29_790), Kind: "cut over", Target: "127.0.0.1:32771"}},
-			OutputTail: []string{"gameday: step replay", "\x1b[32mLOG:\x1b[0m  recovery stopping at restore point \"gd_before\"",
-				"gameday: step promote", "password ***", "gameday: cutover 127.0.0.1:32771"}},
-		Fault: &Fault{Name: "bad write", Class: "bad write", Description: "UPDATE payments SET amount = 0", InjectNS: ms(22_900),
+			OutputTail: []string{
+				"gameday: step replay", "\x1b[32mLOG:\x1b[0m  recovery stopping at restore point \"gd_before\"",
+				"gameday: step promote", "password ***", "gameday: cutover 127.0.0.1:32771",
+			},
+		},
+		Fault: &Fault{
+			Name: "bad write", Class: "bad write", Description: "UPDATE payments SET amount = 0", InjectNS: ms(22_900),
 			InjectedNS: ms(23_610), EffectNS: ms(23_620), Proven: true, ProofTotal: 2,
 			Proof:      []Finding{{Outcome: Failed, Summary: "10,000 of 10,000 rows changed", Where: Place{Database: "shop", Table: "public.payments"}}},
-			Propagated: "standby-1", PropagatedNS: ms(23_900), Notes: []string{"one statement in one transaction"}},
-		Traffic: Traffic{Clients: 4, Attempted: 2_911, Acknowledged: 2_704, Refused: 180, Unknown: 27, AcknowledgedBeforeMark: 1_204,
-			AcknowledgedAfter: 1_288, Lost: 212, RPAMS: 3_100, Judged: true},
-		Service: Service{IntervalMS: 20, Needed: 10, Asked: 1_650, Correct: 1_340, Wrong: 54, Errors: 256, FirstBadNS: ms(23_640),
-			BackNS: ms(29_820), RTAMS: 6_200, FromDeclaredMS: 5_120, ClaimedMS: 6_430, Reached: true},
+			Propagated: "standby-1", PropagatedNS: ms(23_900), Notes: []string{"one statement in one transaction"},
+		},
+		Traffic: Traffic{
+			Clients: 4, Attempted: 2_911, Acknowledged: 2_704, Refused: 180, Unknown: 27, AcknowledgedBeforeMark: 1_204,
+			AcknowledgedAfter: 1_288, Lost: 212, RPAMS: 3_100, Judged: true,
+		},
+		Service: Service{
+			IntervalMS: 20, Needed: 10, Asked: 1_650, Correct: 1_340, Wrong: 54, Errors: 256, FirstBadNS: ms(23_640),
+			BackNS: ms(29_820), RTAMS: 6_200, FromDeclaredMS: 5_120, ClaimedMS: 6_430, Reached: true,
+		},
 		Checks: []CheckResult{
-			{Name: "contents", Promise: "every row of every fixed table is what it was at the mark", Outcome: Passed,
+			{
+				Name: "contents", Promise: "every row of every fixed table is what it was at the mark", Outcome: Passed,
 				Covered: Coverage{What: "tables", Planned: 12, Looked: 12, Rows: 143_201, Bytes: 22_439_526}, DurationMS: 2_100,
-				Questions: []Question{BackedUp, InService, Harmless}},
-			{Name: "ledger", Promise: "every write acknowledged before the mark is there, once", Outcome: Passed,
-				Covered: Coverage{What: "operations", Planned: 2_911, Looked: 2_911}, DurationMS: 140, Questions: []Question{BackedUp, Harmless}},
-			{Name: "service", Promise: "clients lost the service and got it back", Outcome: Passed,
-				Covered: Coverage{What: "answers", Planned: 1_650, Looked: 1_650}, DurationMS: 3, Questions: []Question{InService}},
-			{Name: "objectives", Promise: "RTA and RPA are within the objectives", Outcome: Passed,
-				Covered: Coverage{What: "objectives", Planned: 3, Looked: 3}, DurationMS: 1, Questions: []Question{InTime}},
+				Questions: []Question{BackedUp, InService, Harmless},
+			},
+			{
+				Name: "ledger", Promise: "every write acknowledged before the mark is there, once", Outcome: Passed,
+				Covered: Coverage{What: "operations", Planned: 2_911, Looked: 2_911}, DurationMS: 140, Questions: []Question{BackedUp, Harmless},
+			},
+			{
+				Name: "service", Promise: "clients lost the service and got it back", Outcome: Passed,
+				Covered: Coverage{What: "answers", Planned: 1_650, Looked: 1_650}, DurationMS: 3, Questions: []Question{InService},
+			},
+			{
+				Name: "objectives", Promise: "RTA and RPA are within the objectives", Outcome: Passed,
+				Covered: Coverage{What: "objectives", Planned: 3, Looked: 3}, DurationMS: 1, Questions: []Question{InTime},
+			},
 		},
 		Waivers: []Waiver{{Check: "extensions", Reason: "none are installed in this image"}},
 		Outcome: Passed,
@@ -120,15 +147,19 @@ func sampleFailed() *Record {
 	r.Traffic.LostBeforeMark, r.Traffic.Lost = 37, 249
 	r.Checks[0].Outcome, r.Checks[0].Total = Failed, 3
 	r.Checks[0].Findings = []Finding{
-		{Outcome: Failed, Summary: "10000 of 10000 rows changed", Where: Place{Database: "shop", Table: "payments", Keys: []string{"1", "2", "3"}},
+		{
+			Outcome: Failed, Summary: "10000 of 10000 rows changed", Where: Place{Database: "shop", Table: "payments", Keys: []string{"1", "2", "3"}},
 			Wanted: "10000 rows, digest 8d969eef6ecad3c2", Found: "10000 rows, digest 0000 <script>alert(2)</script>", Question: Harmless,
 			Examples: []string{`key 1: amount wanted 12.40, found 0`, `key 2: amount wanted 7.99, found 0`},
-			Hint:     "the recovery stopped after the damage: compare its target with the mark's position"},
+			Hint:     "the recovery stopped after the damage: compare its target with the mark's position",
+		},
 		{Outcome: Failed, Summary: "index payments_pkey is invalid", Where: Place{Database: "shop", Object: "index payments_pkey"}, Question: Harmless},
 	}
 	r.Checks[1].Outcome, r.Checks[1].Total = Failed, 1
-	r.Checks[1].Findings = []Finding{{Outcome: Failed, Summary: "37 of 1,204 writes acknowledged before the mark are gone", Question: BackedUp,
-		Wanted: "1,204 writes", Found: "1,167 writes", Examples: []string{"c2/item/118 (acknowledged 3.1 s before the fault)"}}}
+	r.Checks[1].Findings = []Finding{{
+		Outcome: Failed, Summary: "37 of 1,204 writes acknowledged before the mark are gone", Question: BackedUp,
+		Wanted: "1,204 writes", Found: "1,167 writes", Examples: []string{"c2/item/118 (acknowledged 3.1 s before the fault)"},
+	}}
 	r.Checks[3].Outcome = Inconclusive
 	r.Checks[3].Covered.Looked = 1
 	r.Checks[3].Findings = []Finding{{Outcome: Inconclusive, Summary: "no RTA was reached, so that there is nothing to compare with 60 s"}}

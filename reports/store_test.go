@@ -81,8 +81,10 @@ func TestWriteAtomically(t *testing.T) {
 
 func TestHash(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{LedgerFile: "abc", "baseline/manifest.json": "", RecordFile: "x", HTMLFile: "x",
-		temporaryPrefix + "record.json-1": "x", "found/record.json": "y"} {
+	for name, text := range map[string]string{
+		LedgerFile: "abc", "baseline/manifest.json": "", RecordFile: "x", HTMLFile: "x",
+		temporaryPrefix + "record.json-1": "x", "found/record.json": "y",
+	} {
 		path := filepath.Join(dir, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 			t.Fatal(err)
@@ -143,8 +145,10 @@ func TestReadRunMissesNothing(t *testing.T) {
 		rel, _ := filepath.Rel(run, d.Dir)
 		got = append(got, rel+" "+o.String()+" "+why)
 	}
-	want := []string{"a-good passed ", "b-killed inconclusive the drill ended without a record", "c-killed inconclusive the drill ended without a record",
-		"d-unfinished inconclusive the drill ended without finishing its record", "f-broken inconclusive read record", "group/e-nested passed "}
+	want := []string{
+		"a-good passed ", "b-killed inconclusive the drill ended without a record", "c-killed inconclusive the drill ended without a record",
+		"d-unfinished inconclusive the drill ended without finishing its record", "f-broken inconclusive read record", "group/e-nested passed ",
+	}
 	if len(got) != len(want) {
 		t.Fatalf("got %q", got)
 	}

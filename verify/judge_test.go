@@ -75,8 +75,10 @@ func TestJudge(t *testing.T) {
 		{what: "a failure under a shared name stays one", checks: []Check{passing("a"), failing("a")}, want: reports.Failed},
 		{what: "cut short", ctx: canceled, checks: []Check{passing("a")}, want: reports.Inconclusive, says: "cut short"},
 		{what: "evidence with a problem", e: &Evidence{Problems: []reports.Finding{unsure("tampered")}}, checks: []Check{passing("a")}, want: reports.Inconclusive, says: "tampered"},
-		{what: "a problem cannot be waived", e: &Evidence{Problems: []reports.Finding{unsure("tampered")}}, checks: []Check{passing("a")},
-			waivers: []reports.Waiver{{Check: "evidence", Reason: "we know"}}, want: reports.Inconclusive, says: "not run"},
+		{
+			what: "a problem cannot be waived", e: &Evidence{Problems: []reports.Finding{unsure("tampered")}}, checks: []Check{passing("a")},
+			waivers: []reports.Waiver{{Check: "evidence", Reason: "we know"}}, want: reports.Inconclusive, says: "not run",
+		},
 		{what: "a waived failure", checks: []Check{passing("a"), failing("b")}, waivers: []reports.Waiver{{Check: "b", Reason: "known"}}, want: reports.Passed, says: "waived: known"},
 		{what: "everything waived", checks: []Check{passing("a")}, waivers: []reports.Waiver{{Check: "a", Reason: "known"}}, want: reports.Inconclusive},
 		{what: "a waiver without a reason", checks: []Check{passing("a"), failing("b")}, waivers: []reports.Waiver{{Check: "b", Reason: " "}}, want: reports.Failed, says: "gives no reason"},
@@ -159,6 +161,21 @@ func TestTolerance(t *testing.T) {
 	}
 	if r := judge(Tolerance{Kind: "role", Name: "*", Reason: "other"}); r.Outcome != reports.Failed {
 		t.Errorf("a tolerance for another kind: %v", r.Outcome)
+	}
+}
+
+// TestUnreadableStructureIsNoDamage: what could not be listed is not known to be gone.
+func TestUnreadableStructureIsNoDamage(t *testing.T) {
+	s := newScene(t, plot{clients: 1, rate: 1})
+	d := s.found.database("shop")
+	d.remove("index")
+	d.objects = append(d.objects, fixtures.Object{Kind: "index", Name: "unreadable", Definition: "permission denied"})
+	if o, r := judged(t, s.build(), []Check{Structure{}}); o != reports.Inconclusive {
+		t.Errorf("outcome %v%s", o, describeResults(r))
+	}
+	d.remove("trigger")
+	if o, r := judged(t, s.build(), []Check{Structure{}}); o != reports.Failed {
+		t.Errorf("with a trigger that is gone as well: %v%s", o, describeResults(r))
 	}
 }
 

@@ -31,6 +31,7 @@ func TestMessages(t *testing.T) {
 		{Structure{}, plot{}, func(s *scene) { s.found.database("shop").remove("index") }, "shop: index public.payments_at is missing"},
 		{Structure{}, plot{}, func(s *scene) { s.found.databases = s.found.databases[1:] }, "database neighbour is missing"},
 		{Durability{}, plot{}, func(s *scene) { s.after[0].Value, s.after[0].OK = "off", false }, `fsync is "off" after the recovery: durability needs on`},
+		{Durability{}, plot{}, func(s *scene) { s.after = s.after[1:] }, "fsync was not read after the recovery"},
 		{FaultProven{}, plot{}, onRecord(func(r *reports.Record) { r.Recovery.ExitCode = 3 }), "recovery command exited with 3"},
 		{FaultProven{}, plot{}, onRecord(func(r *reports.Record) { r.Fault.Proven = false }), `the fault took no effect: no check saw the damage of "bad write"`},
 		{Ledger{}, plot{dead: true}, nil, "traffic was too thin: no write acknowledged after the recovery: a recovered store that takes no writes"},

@@ -90,7 +90,8 @@ func shopModel() *model {
 		identity:  fixtures.Identity{System: "7301", Branch: "1", Token: "secret-token"},
 		databases: []*modelDatabase{{name: "neighbour", tables: []*modelTable{notes}, objects: []fixtures.Object{{Kind: "table", Name: "public.notes", Definition: "permanent heap"}}}, shop},
 		objects: []fixtures.Object{
-			{Kind: "role", Name: "app", Definition: "login"}, {Kind: "setting", Name: "max_connections", Definition: "100"},
+			{Kind: "role", Name: "app", Definition: "login"},
+			{Kind: "setting", Name: "max_connections", Definition: "100"},
 			{Kind: "database", Name: "shop", Definition: "UTF8 C.UTF-8"},
 		},
 	}

@@ -69,6 +69,12 @@ func wrongService() []sabotage {
 		}, f},
 		{"H2", "service was lost again after the recovery", "service", plot{}, answers(23*second, 23*second+second/2, is(probe.Failed)), f},
 		{"H2", "service was wrong once after the recovery", "service", plot{}, answers(23*second, 23*second+20e6, is(probe.Wrong)), f},
+		{"H2", "service stutters after the recovery", "service", plot{}, func(s *scene) {
+			for at := 22 * second; at < 25*second; at += second / 2 {
+				answers(at, at+20e6, is(probe.Late))(s)
+			}
+		}, f},
+		{"H2", "service is late three times in a row after the recovery", "service", plot{}, answers(23*second, 23*second+60e6, is(probe.Late)), f},
 		{"H2", "service is gone at the end", "service", plot{}, answers(endNS-60e6, endNS, is(probe.Late)), f},
 		{"H2", "the outage took too long", "objectives", plot{}, onRecord(func(r *reports.Record) { r.Objective.RTOMS = 6249 }), f},
 		{"G8", "a lagging standby was promoted: too many writes are gone", "objectives", plot{}, onRecord(func(r *reports.Record) { r.Objective.LostWrites = &none }), f},
@@ -167,6 +173,10 @@ func blindVerifier() []sabotage {
 		{"Z13", "the service clock never saw the damage", "service", plot{}, answers(0, declaredNS+1, is(probe.Correct)), any},
 		{"Z13", "service came back before the recovery began", "service", plot{}, answers(injectNS+second/2, endNS, is(probe.Correct)), any},
 		{"Z13", "service was not healthy before the damage", "service", plot{}, answers(0, injectNS, is(probe.Failed)), any},
+		{"Z13", "service was lost just before the damage", "service", plot{}, answers(injectNS-second, injectNS, is(probe.Failed)), any},
+		{"Z13", "the series began just before the damage", "service", plot{}, func(s *scene) {
+			s.probe = slices.DeleteFunc(s.probe, func(a probe.Answer) bool { return a.AtNS < injectNS-second/2 })
+		}, any},
 		{"Z13", "the harness stood still while service came back", "service", plot{}, answers(18*second, 21*second, func(a *probe.Answer) {
 			a.Kind, a.Stall, a.DoneNS = probe.Late, probe.Stopped, 21*second
 		}), any},

@@ -94,8 +94,10 @@ func record(p plot) *reports.Record {
 		SchemaVersion: reports.Schema, Scenario: "postgres/bad-write", Nonce: "c0ffee", Started: start,
 		Objective: reports.Objective{RTOMS: 60_000, RPOMS: 60_000, LostWrites: &lost},
 		Settings: []fixtures.Setting{
-			{Name: "fsync", Value: "on", Wanted: "on", OK: true}, {Name: "full_page_writes", Value: "on", Wanted: "on", OK: true},
-			{Name: "synchronous_commit", Value: "on", Wanted: "on or stronger", OK: true}, {Name: "archive_mode", Value: "on", Wanted: "on", OK: true},
+			{Name: "fsync", Value: "on", Wanted: "on", OK: true},
+			{Name: "full_page_writes", Value: "on", Wanted: "on", OK: true},
+			{Name: "synchronous_commit", Value: "on", Wanted: "on or stronger", OK: true},
+			{Name: "archive_mode", Value: "on", Wanted: "on", OK: true},
 		},
 		Marks: []fixtures.Mark{mark}, Target: &mark,
 		Canaries: []probe.Canary{{Name: "shop.customers"}, {Name: "shop.payments"}, {Name: "shop.audit"}},

@@ -92,6 +92,14 @@ func (d *Drill) recover(ctx context.Context, r recovery.Recovery, target fixture
 	return nil
 }
 
+// overdue is why a recovery was stopped: the scenario's own limit, not that of the spec around it.
+type overdue time.Duration
+
+func (o overdue) Error() string { return fmt.Sprintf("Scenario.RecoveryLimit is %s", time.Duration(o)) }
+
+// Unwrap makes it a deadline like any other.
+func (o overdue) Unwrap() error { return context.DeadlineExceeded }
+
 // runRecovery gives the recovery its environment and understands its output.
 func (d *Drill) runRecovery(ctx context.Context, r recovery.Recovery, rr *reports.Recovery, target fixtures.Mark) (err error) {
 	responder, ok := d.sys.(fixtures.Responder)
@@ -111,7 +119,7 @@ func (d *Drill) runRecovery(ctx context.Context, r recovery.Recovery, rr *report
 		return fmt.Errorf("keep the recovery's output: %w", err)
 	}
 	masked := reports.NewMasker(log, responder.Secrets())
-	ctx, cancel := context.WithTimeout(ctx, d.scenario.RecoveryLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, d.scenario.RecoveryLimit, overdue(d.scenario.RecoveryLimit))
 	defer cancel()
 	out := recovery.NewOutput(masked, func(line string) error { return d.directive(ctx, rr, line) })
 	job := recovery.Job{

@@ -1,10 +1,12 @@
 package suite_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -19,7 +21,7 @@ import (
 )
 
 var (
-	kills    = flag.Int("kills", 3, "how often to kill the flagship, at random moments of its life")
+	kills    = flag.Int("kills", 3, "how often to kill the flagship, in each of its phases in turn")
 	killSeed = flag.Uint64("kill-seed", uint64(time.Now().UnixNano()), "seed of the moments")
 )
 
@@ -35,29 +37,38 @@ func TestKilledRunIsSweptAndALivingOneIsNot(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("compile the flagship: %v\n%s", err, out)
 	}
-	alive := living(t)
+	alive, aliveRun := living(t)
+	owned := remains(t, aliveRun)
 	t.Logf("-kills %d -kill-seed %d", *kills, *killSeed)
 	r := rand.New(rand.NewPCG(*killSeed, 0)) //nolint:gosec // moments, not secrets
 	for i := range *kills {
-		// The flagship takes some 15 s; slices of that, so that every phase is met however many kills there are.
-		slice := 15 * time.Second / time.Duration(*kills)
-		moment := time.Duration(i)*slice + time.Duration(r.Int64N(int64(slice)))
-		dead, phase := killed(t, binary, moment)
+		// Every phase in turn, and a random moment of its first second.
+		phase := phases[i%len(phases)]
+		after := time.Duration(r.Int64N(int64(time.Second)))
+		dead := killed(t, binary, phase, after)
 		if _, err := container.Sweep(ctx); err != nil {
 			t.Errorf("sweep: %v", err)
 		}
 		if left := remains(t, dead); left != "" {
-			t.Errorf("killed after %s in %q: left behind:\n%s", moment, phase, left)
+			t.Errorf("killed %s into %q: left behind:\n%s", after, phase, left)
 		}
-		t.Logf("killed after %s in %q: nothing left", moment.Round(time.Millisecond), phase)
+		t.Logf("killed %s into %q: nothing left", after.Round(time.Millisecond), phase)
 		if _, err := alive.Exec(ctx, fixtures.Command{Args: []string{"true"}}); err != nil {
 			t.Fatalf("the living run's node was touched: %v", err)
+		}
+		if now := remains(t, aliveRun); now != owned || owned == "" {
+			t.Fatalf("the living run had\n%sand now has\n%s", owned, now)
 		}
 	}
 }
 
+// phases are the beginnings of the lines of progress after which the flagship is killed.
+var phases = []string{
+	"phase recover", "phase break", "phase start", "step replay", "phase verify", "phase mark", "phase backup", "phase traffic", "step fetch", "phase begin",
+}
+
 // living is a node of a run that is alive: this process.
-func living(t *testing.T) fixtures.Node {
+func living(t *testing.T) (node fixtures.Node, runID string) {
 	t.Helper()
 	run, err := fixtures.NewRun(t.TempDir())
 	if err != nil {
@@ -76,39 +87,38 @@ func living(t *testing.T) fixtures.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	return n, run.ID
 }
 
-// killed starts the flagship, kills it after a while, and returns its run's ID and the phase it was in.
-func killed(t *testing.T, binary string, after time.Duration) (run, phase string) {
+// killed starts the flagship, kills it some time after it has reported a phase, and returns its run's ID.
+func killed(t *testing.T, binary, phase string, after time.Duration) (run string) {
 	t.Helper()
 	dir := t.TempDir()
-	var progress bytes.Buffer
-	cmd := exec.Command(binary, "-ginkgo.label-filter=flagship") //nolint:gosec // our own binary
+	cmd := exec.Command(binary, "-ginkgo.label-filter=flagship") //nolint:gosec,noctx // our own binary, and killing it is the test
 	cmd.Dir = "../postgres"
 	cmd.Env = append(os.Environ(), "GAMEDAY_REPORT_DIR="+dir, "GAMEDAY_PROGRESS=1")
-	cmd.Stderr = &progress
+	progress, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	reached := false
+	for lines := bufio.NewScanner(progress); !reached && lines.Scan(); {
+		reached = strings.HasPrefix(lines.Text(), "gameday: "+phase)
+	}
+	go io.Copy(io.Discard, progress) //nolint:errcheck // the rest of its progress
 	time.Sleep(after)
 	if err := cmd.Process.Kill(); err != nil {
-		t.Fatalf("it ended before it could be killed: %v", err)
+		t.Fatalf("kill it: %v", err)
 	}
 	_ = cmd.Wait() // killed, as it should be
 	runs, err := os.ReadDir(dir)
-	if err != nil || len(runs) > 1 {
-		t.Fatalf("want one run at most in %s, got %v, %v", dir, runs, err)
+	if err != nil || len(runs) != 1 || !reached {
+		t.Fatalf("want a run that was killed in %q, got %v, %v, reached %t", phase, runs, err, reached)
 	}
-	for _, line := range strings.Split(progress.String(), "\n") {
-		if strings.HasPrefix(line, "gameday: phase ") || strings.HasPrefix(line, "gameday: step ") {
-			phase = strings.TrimPrefix(line, "gameday: ")
-		}
-	}
-	if len(runs) == 0 {
-		return "", "before the run began"
-	}
-	return runs[0].Name(), phase
+	return runs[0].Name()
 }
 
 // remains lists what is left of a run: containers, networks, volumes by their label, processes by their environment.

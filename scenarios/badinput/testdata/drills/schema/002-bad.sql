@@ -1,0 +1,4 @@
+-- The comma is one too many.
+CREATE TABLE bad (
+  id int PRIMARY KEY,
+);

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Says one line and is content.
+echo "$1"
