@@ -7,6 +7,9 @@ TEST_TIMEOUT ?= 30m
 # The drill that `make drill` runs.
 DRILL ?= ./scenarios/postgres
 LABEL ?= flagship
+DRILL_IMAGE ?= postgres:17
+# The images that the tests need.
+TEST_IMAGES ?= postgres:15 postgres:17 postgres:18
 
 GOLANGCI_VERSION := v2.15.0
 TOOLS := $(CURDIR)/.cache/bin
@@ -25,11 +28,12 @@ help: ## list the targets
 check: fmt-check vet lint test-short ## format, vet, lint, layers and the tests without servers: under a minute
 
 .PHONY: test
-test: docker images ## all tests, with real servers
+test: docker images servers ## all tests, with real servers
 	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: drill
-drill: docker images ## run the flagship drill; its verdict is the exit code
+drill: docker ## run the flagship drill; its verdict is the exit code
+	@bin/gameday images ensure $(DRILL_IMAGE)
 	bin/gameday run $(DRILL) --label '$(LABEL)'
 
 .PHONY: build
@@ -37,8 +41,8 @@ build: go ## build bin/gameday
 	$(GO) build -o bin/gameday ./cmd/gameday
 
 .PHONY: images
-images: docker ## have the images that drills need: pulled, or built here
-	bin/gameday images ensure
+images: docker ## have the images that the tests need: pulled, or built here
+	@bin/gameday images ensure $(TEST_IMAGES)
 
 .PHONY: clean
 clean: build ## remove what dead runs left: containers, networks, volumes, processes
@@ -83,6 +87,13 @@ go:
 .PHONY: docker
 docker: build
 	@bin/gameday doctor docker
+
+# Some tests run a server without a container. Where Debian's packages can be had they are installed.
+.PHONY: servers
+servers:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q && apt-get install -y -q --no-install-recommends postgresql; } || \
+	{ echo "make test needs the binaries of a PostgreSQL server (15 or later) below /usr/lib/postgresql: install postgresql"; exit 2; }
 
 # Installed once, and never by `make test`: it takes one to two minutes.
 $(GOLANGCI): | go

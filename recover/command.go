@@ -69,12 +69,15 @@ func (c *HostCommand) Recover(ctx context.Context, job Job) error {
 	c.mu.Lock()
 	c.group = cmd.Process.Pid
 	c.mu.Unlock()
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = cmd.Wait()
+	}()
 	select {
-	case err = <-done:
+	case <-done:
 	case <-ctx.Done():
-		return c.end(done, ctx)
+		return c.end(ctx, done)
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		return nil // it exited with 0 and left something running, which is allowed
@@ -83,7 +86,7 @@ func (c *HostCommand) Recover(ctx context.Context, job Job) error {
 }
 
 // end stops the whole process group, politely first.
-func (c *HostCommand) end(done <-chan error, ctx context.Context) error {
+func (c *HostCommand) end(ctx context.Context, done <-chan struct{}) error {
 	_ = syscall.Kill(-c.group, syscall.SIGTERM)
 	select {
 	case <-done:

@@ -22,7 +22,7 @@ func script(t *testing.T, text string, mode os.FileMode) string {
 	return path
 }
 
-func run(t *testing.T, ctx context.Context, c *HostCommand, env map[string]string) (string, []string, error) {
+func run(ctx context.Context, t *testing.T, c *HostCommand, env map[string]string) (string, []string, error) {
 	t.Helper()
 	var log bytes.Buffer
 	var lines []string
@@ -39,7 +39,7 @@ func TestCommandGetsItsEnvironmentAndIsUnderstood(t *testing.T) {
 	t.Setenv("GAMEDAY_SECRET_OF_THE_HARNESS", "leak")
 	t.Setenv("PGPASSWORD", "leak")
 	path := script(t, "#!/bin/sh\necho \"$GAMEDAY_TARGET_NAME\" \"$PGPASSWORD$GAMEDAY_SECRET_OF_THE_HARNESS\" >&2\necho 'gameday: step one'\nprintf 'gameday: cutover spare:5432'\n", 0o755)
-	log, lines, err := run(t, t.Context(), Command(path), map[string]string{VarTargetName: "good"})
+	log, lines, err := run(t.Context(), t, Command(path), map[string]string{VarTargetName: "good"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,14 +70,14 @@ func TestCommandsThatCannotRunSayWhy(t *testing.T) {
 		{t.TempDir(), "is a directory, not a program"},
 		{garbage, "#!/bin/sh?"},
 	} {
-		if _, _, err := run(t, t.Context(), Command(c.path), nil); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := run(t.Context(), t, Command(c.path), nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.path, err, c.want)
 		}
 	}
 }
 
 func TestExitStatusIsKept(t *testing.T) {
-	_, _, err := run(t, t.Context(), Command(script(t, "#!/bin/sh\nexit 3\n", 0o755)), nil)
+	_, _, err := run(t.Context(), t, Command(script(t, "#!/bin/sh\nexit 3\n", 0o755)), nil)
 	var exit *ExitStatus
 	if !errors.As(err, &exit) || exit.Code != 3 {
 		t.Errorf("got %v", err)
@@ -91,7 +91,7 @@ func TestDeadlineEndsTheWholeProcessGroup(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	began := time.Now()
-	_, _, err := run(t, ctx, Command(path), nil)
+	_, _, err := run(ctx, t, Command(path), nil)
 	var stopped *Stopped
 	if !errors.As(err, &stopped) || !strings.Contains(err.Error(), "did not end in its time") {
 		t.Errorf("got %v", err)
@@ -107,7 +107,7 @@ func TestProgramsLeftRunningEndWithTheDrill(t *testing.T) {
 	pidfile := filepath.Join(t.TempDir(), "pid")
 	path := script(t, "#!/bin/sh\nsleep 600 &\necho $! > "+pidfile+"\n", 0o755)
 	began := time.Now()
-	if _, _, err := run(t, t.Context(), Command(path), nil); err != nil {
+	if _, _, err := run(t.Context(), t, Command(path), nil); err != nil {
 		t.Error(err)
 	}
 	if took := time.Since(began); took > 10*time.Second {

@@ -239,11 +239,11 @@ func (s *scene) play() {
 }
 
 func (s *scene) send(rng *rand.Rand, store traffic.State, op *ledger.Op, m []traffic.Mutation) {
-	switch p := rng.IntN(200); {
-	case p == 0:
+	switch p := rng.IntN(200); p {
+	case 0:
 		op.Error = "lost request"
 		return
-	case p == 1:
+	case 1:
 		op.Outcome, op.Error = ledger.Refused, "serialisation failure"
 		return
 	default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/recoverydrill/gameday/fixtures/container"
 	"github.com/recoverydrill/gameday/fixtures/container/docker"
+	"github.com/recoverydrill/gameday/fixtures/images"
 )
 
 // advice is one line of the doctor's.
@@ -101,15 +103,18 @@ func lookAtImages(ctx context.Context) advice {
 	if err != nil {
 		return advice{"fail", err.Error(), ""}
 	}
-	look, done, err := localImages(ctx, conf.Images)
-	if err != nil {
-		return advice{"warn", "cannot be listed without Docker", ""}
-	}
-	defer done()
+	resolver := images.New(images.Options{Overrides: conf.Images})
 	var missing []string
 	for _, s := range wantedImages {
-		if ref, _, here := look(s); !here {
-			missing = append(missing, ref)
+		i, here, err := resolver.Look(ctx, s)
+		if absent := (*docker.AbsentError)(nil); errors.As(err, &absent) {
+			return advice{"warn", "cannot be looked for without Docker", ""}
+		}
+		if err != nil {
+			return advice{"fail", "cannot be looked for: " + head(err.Error(), 1), ""}
+		}
+		if !here {
+			missing = append(missing, i.Reference)
 		}
 	}
 	if len(missing) > 0 {

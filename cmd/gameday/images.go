@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/recoverydrill/gameday/fixtures/container/docker"
 	"github.com/recoverydrill/gameday/fixtures/images"
 	"github.com/recoverydrill/gameday/scenarios/drill/config"
 )
@@ -28,28 +28,28 @@ one pulled, or one built now from Debian packages.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	path := cmd.PersistentFlags().String("config", "", "configuration `file` (default "+config.FileName+", if there is one)")
-	resolver := func() (*images.Resolver, config.Config, error) {
+	resolver := func() (*images.Resolver, error) {
 		conf, err := runOptions{config: *path}.load()
 		if err != nil {
-			return nil, conf, err
+			return nil, err
 		}
-		return images.New(images.Options{Overrides: conf.Images, Build: true, Log: a.err}), conf, nil
+		return images.New(images.Options{Overrides: conf.Images, Build: true, Log: a.err}), nil
 	}
 	cmd.AddCommand(
 		&cobra.Command{
 			Use: "list", Short: "Show which image each engine and version would use", Args: none,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				_, conf, err := resolver()
+				r, err := resolver()
 				if err != nil {
 					return err
 				}
-				return a.listImages(cmd.Context(), conf.Images)
+				return a.listImages(cmd.Context(), r)
 			},
 		},
 		&cobra.Command{
 			Use: "ensure [ENGINE:VERSION...]", Short: "Have images ready: pulled, or built here (default " + wantedImages[0].String() + ")",
 			RunE: func(cmd *cobra.Command, args []string) error {
-				r, _, err := resolver()
+				r, err := resolver()
 				return a.eachImage(cmd.Context(), args, err, func(ctx context.Context, s images.Spec) error {
 					i, err := r.Resolve(ctx, s)
 					if err == nil {
@@ -62,7 +62,7 @@ one pulled, or one built now from Debian packages.`,
 		&cobra.Command{
 			Use: "build [ENGINE:VERSION...]", Short: "Build images here from Debian packages (default " + wantedImages[0].String() + ")",
 			RunE: func(cmd *cobra.Command, args []string) error {
-				r, _, err := resolver()
+				r, err := resolver()
 				return a.eachImage(cmd.Context(), args, err, func(ctx context.Context, s images.Spec) error {
 					i, err := r.Build(ctx, s)
 					if err == nil {
@@ -113,41 +113,15 @@ func imageSpecs(names []string) ([]images.Spec, error) {
 	return specs, nil
 }
 
-// local tells which image of the engine and version is here without getting it, and where it looked first.
-type local func(s images.Spec) (reference, id string, here bool)
-
-// localImages asks the Docker engine. The caller calls done.
-func localImages(ctx context.Context, overrides map[string]string) (look local, done func(), err error) {
-	d, err := docker.Dial(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	look = func(s images.Spec) (reference, id string, here bool) {
-		refs := []string{s.String(), "gameday/" + s.String()} // the official one, and ours
-		if o, ok := overrides[s.String()]; ok {
-			refs = []string{o}
-		}
-		for _, ref := range refs {
-			if i, err := d.ImageInspect(ctx, ref); err == nil {
-				return ref, i.ID, true
-			}
-		}
-		return refs[0], "-", false
-	}
-	return look, func() { _ = d.Close() }, nil
-}
-
-func (a *app) listImages(ctx context.Context, overrides map[string]string) error {
-	look, done, err := localImages(ctx, overrides)
-	if err != nil {
-		return err
-	}
-	defer done()
+func (a *app) listImages(ctx context.Context, r *images.Resolver) error {
 	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "IMAGE\tUSES\tHERE\tID")
+	fmt.Fprintln(w, "IMAGE\tUSES\tHERE\tDIGEST")
 	for _, s := range images.Known() {
-		ref, id, here := look(s)
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s, ref, map[bool]string{true: "yes", false: "no"}[here], id)
+		i, here, err := r.Look(ctx, s)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s, i.Reference, map[bool]string{true: "yes", false: "no"}[here], cmp.Or(i.Digest, "-"))
 	}
 	return w.Flush()
 }

@@ -223,6 +223,7 @@ func (a *app) runSuite(ctx context.Context, s suites.Suite, binary, ginkgoReport
 		args = append(args, "-ginkgo.seed="+strconv.FormatInt(o.seed, 10))
 	}
 	var said bytes.Buffer
+	complaint := &beginning{limit: 64 << 10} // Ginkgo refuses its options on standard error, before anything else
 	var stdout io.Writer = &said
 	if o.verbose {
 		args, stdout = append(args, "-ginkgo.v"), io.MultiWriter(a.err, &said)
@@ -231,7 +232,7 @@ func (a *app) runSuite(ctx context.Context, s suites.Suite, binary, ginkgoReport
 	p := newProgress(a.err, started)
 	ended, err := suites.Execution{
 		Binary: binary, Args: args, Dir: s.Dir, Env: o.environment(),
-		Stdout: stdout, Stderr: p,
+		Stdout: stdout, Stderr: io.MultiWriter(p, complaint),
 		Kill: a.kill, Limit: o.timeout + pastTimeout, Grace: killAfter,
 	}.Run(ctx)
 	p.flush()
@@ -239,7 +240,7 @@ func (a *app) runSuite(ctx context.Context, s suites.Suite, binary, ginkgoReport
 		return suiteResult{}, err
 	}
 	rep, repErr := suites.ReadReport(ginkgoReport)
-	if why, ok := suites.Refused(said.String()); ok && repErr != nil {
+	if why, ok := suites.Refused(said.String() + complaint.String()); ok && repErr != nil {
 		return suiteResult{}, usagef("the suite does not take %s:\n%s", o.selection.String(), head(why, 2))
 	}
 	left := leftBehind{ended: ended, report: rep, reportErr: repErr, started: started, filtered: o.String() != ""}
@@ -249,6 +250,17 @@ func (a *app) runSuite(ctx context.Context, s suites.Suite, binary, ginkgoReport
 		fmt.Fprintf(a.err, "gameday: what %s printed:\n%s\n", s.Package, strings.TrimSpace(said.String()))
 	}
 	return r, nil
+}
+
+// beginning keeps the first bytes of what is written to it.
+type beginning struct {
+	strings.Builder
+	limit int
+}
+
+func (b *beginning) Write(p []byte) (int, error) {
+	_, _ = b.WriteString(string(p[:min(len(p), b.limit-b.Len())])) // never fails
+	return len(p), nil
 }
 
 // environment is the suites': that of this process, with what the options say.

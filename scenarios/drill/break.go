@@ -31,16 +31,16 @@ func (d *Drill) Break(ctx context.Context, f faults.Fault) error {
 		d.before("Break", "Traffic", "without traffic nobody knows what must survive", d.driver != nil),
 		d.before("Break", "Mark", "without a mark there is nothing to compare with", d.latest != nil || d.driver == nil),
 	); err != nil {
-		return err
+		return d.refused(err)
 	}
 	if d.fault != nil {
-		return &OnceError{Call: "Break", Since: "Break"}
+		return d.refused(&OnceError{Call: "Break", Since: "Break"})
 	}
 	return d.phase(ctx, "break", func(ctx context.Context) error { return d.breakIt(ctx, f) })
 }
 
 func (d *Drill) breakIt(ctx context.Context, f faults.Fault) error {
-	if _, err := d.waitCorrect(ctx, d.clock.NowNS(), 10*time.Second); err != nil {
+	if err := d.waitCorrect(ctx, d.clock.NowNS(), 10*time.Second); err != nil {
 		return fmt.Errorf("the service is not healthy before the fault: %w", err)
 	}
 	// The clean-up first: whatever happens from here on, what can be healed is healed.
@@ -176,10 +176,11 @@ func (d *Drill) spread(ctx context.Context, f faults.Fault) error {
 	return d.save()
 }
 
-func (d *Drill) waitCorrect(ctx context.Context, since int64, limit time.Duration) (int64, error) {
+func (d *Drill) waitCorrect(ctx context.Context, since int64, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return d.prober.WaitCorrect(ctx, since, d.scenario.Consecutive)
+	_, err := d.prober.WaitCorrect(ctx, since, d.scenario.Consecutive)
+	return err
 }
 
 func (d *Drill) waitBad(ctx context.Context, since int64) (probe.Answer, error) {

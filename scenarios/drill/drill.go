@@ -150,7 +150,7 @@ func (d *Drill) startProbe(ctx context.Context) error {
 		return fmt.Errorf("start the service clock: %w", err)
 	}
 	d.cleanups = append(d.cleanups, d.prober.Stop)
-	if _, err := d.waitCorrect(ctx, d.clock.NowNS(), 10*time.Second); err != nil {
+	if err := d.waitCorrect(ctx, d.clock.NowNS(), 10*time.Second); err != nil {
 		return fmt.Errorf("the service is not healthy before the drill: %w", err)
 	}
 	return nil

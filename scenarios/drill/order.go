@@ -20,6 +20,14 @@ func (d *Drill) before(call, missing, why string, ok bool) error {
 	return &OrderError{Call: call, Missing: missing, Why: why}
 }
 
+// refused keeps why a call was refused for the record: the drill goes no further, whatever the scenario makes of it.
+func (d *Drill) refused(err error) error {
+	if d.rec.Error == "" && !d.verified {
+		d.rec.Error = d.mask(err.Error())
+	}
+	return err
+}
+
 // OnceError says that a call came twice, or after the one that ends it.
 type OnceError struct{ Call, Since string }
 

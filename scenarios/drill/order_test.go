@@ -34,7 +34,11 @@ func TestCallsOutOfOrderNameTheMissingCall(t *testing.T) {
 		{"recover before break", withTraffic, func(d *Drill) error { return d.Recover(ctx, nothing) }, "Break"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := c.call(c.drill())
+			d := c.drill()
+			err := c.call(d)
+			if err == nil || d.rec.Error != err.Error() {
+				t.Errorf("the record says %q, the error is %v", d.rec.Error, err)
+			}
 			var order *OrderError
 			if !errors.As(err, &order) || order.Missing != c.missing {
 				t.Fatalf("got %v, want an order error that names %s", err, c.missing)

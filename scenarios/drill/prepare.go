@@ -17,7 +17,7 @@ import (
 // Backup takes a base backup into the vault.
 func (d *Drill) Backup(ctx context.Context) error {
 	if d.fault != nil {
-		return &OnceError{Call: "Backup", Since: "Break"}
+		return d.refused(&OnceError{Call: "Backup", Since: "Break"})
 	}
 	return d.phase(ctx, "backup", func(ctx context.Context) error {
 		b, ok := d.sys.(fixtures.BackupTaker)
@@ -40,7 +40,7 @@ func (d *Drill) Backup(ctx context.Context) error {
 // Traffic starts clients through the route. They run until Verify.
 func (d *Drill) Traffic(ctx context.Context, mix traffic.Mix) error {
 	if d.driver != nil {
-		return &OnceError{Call: "Traffic", Since: "Traffic"}
+		return d.refused(&OnceError{Call: "Traffic", Since: "Traffic"})
 	}
 	return d.phase(ctx, "traffic", func(ctx context.Context) error {
 		store, ok := d.sys.(traffic.Store)
@@ -86,13 +86,13 @@ func (d *Drill) acknowledged(ctx context.Context, n int64) error {
 // returns when the log that holds the mark is in the vault and the manifest is written.
 func (d *Drill) Mark(ctx context.Context, label string) (fixtures.Mark, error) {
 	if err := d.before("Mark", "Traffic", "a mark without acknowledged writes proves nothing", d.driver != nil); err != nil {
-		return fixtures.Mark{}, err
+		return fixtures.Mark{}, d.refused(err)
 	}
 	if d.fault != nil {
-		return fixtures.Mark{}, &OnceError{Call: "Mark", Since: "Break"}
+		return fixtures.Mark{}, d.refused(&OnceError{Call: "Mark", Since: "Break"})
 	}
 	if _, ok := d.marks[label]; ok || label == "" {
-		return fixtures.Mark{}, fmt.Errorf("mark %q: a mark needs a label of its own", label)
+		return fixtures.Mark{}, d.refused(fmt.Errorf("mark %q: a mark needs a label of its own", label))
 	}
 	var t *taken
 	err := d.phase(ctx, "mark", func(ctx context.Context) (err error) {

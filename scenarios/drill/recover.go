@@ -32,13 +32,13 @@ var ErrNotBack = errors.New("the service is not back")
 // correct answers in a row, and new writes have been acknowledged. Whether the data is right, Verify tells.
 func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...RecoverOption) error {
 	if err := d.before("Recover", "Break", "there is nothing to recover from", d.fault != nil); err != nil {
-		return err
+		return d.refused(err)
 	}
 	if d.rec.Recovery != nil {
-		return &OnceError{Call: "Recover", Since: "Recover"}
+		return d.refused(&OnceError{Call: "Recover", Since: "Recover"})
 	}
 	if !d.rec.Fault.Proven {
-		return fmt.Errorf("recover: %w: the drill is void", ErrNoEffect)
+		return d.refused(fmt.Errorf("recover: %w: the drill is void", ErrNoEffect))
 	}
 	var o recoverOptions
 	for _, f := range options {
@@ -47,7 +47,7 @@ func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...Rec
 	if o.target != (fixtures.Mark{}) {
 		t, ok := d.marks[o.target.Label]
 		if !ok || t.mark != o.target {
-			return fmt.Errorf("recover: the mark %q was not taken in this drill; it has the marks %q", o.target.Label, d.labels())
+			return d.refused(fmt.Errorf("recover: the mark %q was not taken in this drill; it has the marks %q", o.target.Label, d.labels()))
 		}
 		d.latest, d.rec.Target = t, &t.mark
 	}
@@ -83,7 +83,7 @@ func (d *Drill) recover(ctx context.Context, r recovery.Recovery, target fixture
 	if err := d.save(); err != nil {
 		return err
 	}
-	if _, err := d.waitCorrect(ctx, rr.DeclaredNS, d.scenario.ServiceLimit); err != nil {
+	if err := d.waitCorrect(ctx, rr.DeclaredNS, d.scenario.ServiceLimit); err != nil {
 		return fmt.Errorf("%w %s after %s ended: %w", ErrNotBack, d.scenario.ServiceLimit, r.Name(), err)
 	}
 	if err := d.acknowledged(ctx, int64(d.scenario.MinAcknowledged)); err != nil {

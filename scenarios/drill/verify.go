@@ -1,12 +1,9 @@
 package drill
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/ledger"
@@ -96,29 +93,20 @@ func (d *Drill) observe(ctx context.Context) (map[string][]byte, error) {
 			continue
 		}
 		extra[c.Name()] = b
-		if err := os.MkdirAll(d.path(verify.ExtraDir), 0o755); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		errs = append(errs, os.WriteFile(d.path(verify.ExtraDir, c.Name()), b, 0o644)) //nolint:gosec // evidence is to be read
+		errs = append(errs, verify.WriteExtra(d.dir, c.Name(), b))
 	}
 	return extra, errors.Join(errs...)
 }
 
-// trafficRows reads traffic's tables into the evidence.
-func (d *Drill) trafficRows(ctx context.Context) (rows []traffic.Row, err error) {
-	f, err := os.Create(d.path(reports.RowsFile))
+// trafficRows reads traffic's tables into the evidence. Empty tables give an empty list, not none: they were read.
+func (d *Drill) trafficRows(ctx context.Context) ([]traffic.Row, error) {
+	rows := []traffic.Row{}
+	err := d.sys.(traffic.Store).Rows(ctx, d.address(), func(r traffic.Row) error { // Traffic has seen that it can
+		rows = append(rows, r)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	w := bufio.NewWriter(f)
-	enc := json.NewEncoder(w)
-	err = d.sys.(traffic.Store).Rows(ctx, d.address(), func(r traffic.Row) error { // Traffic has seen that it can
-		rows = append(rows, r)
-		return enc.Encode(r)
-	})
-	if err = errors.Join(err, w.Flush(), f.Close()); err != nil {
-		return nil, err
-	}
-	return rows, nil
+	return rows, verify.WriteRows(d.dir, rows)
 }

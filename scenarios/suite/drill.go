@@ -24,13 +24,13 @@ func Start(ctx context.Context, blueprint fixtures.Blueprint) fixtures.System {
 	}
 	provider, err := g.provider(ctx)
 	if err != nil {
-		g.cannotStart(fmt.Errorf("find a place for the nodes: %w", err))
+		g.cannotBegin(drill.Scenario{}, fmt.Errorf("find a place for the nodes: %w", err))
 	}
 	ginkgo.DeferCleanup(provider.Close, ginkgo.NodeTimeout(cleanupLimit))
 	fmt.Fprintf(g.progress, "gameday: phase start %s\n", provider.Name())
 	sys, err := blueprint.Start(ctx, g.run, provider)
 	if err != nil {
-		g.cannotStart(fmt.Errorf("start the system: %w", err))
+		g.cannotBegin(drill.Scenario{}, fmt.Errorf("start the system: %w", err))
 	}
 	ginkgo.DeferCleanup(sys.Close, ginkgo.NodeTimeout(cleanupLimit))
 	return sys
@@ -44,7 +44,7 @@ func (d *Drill) Mark(ctx context.Context, label string) fixtures.Mark {
 	ginkgo.GinkgoHelper()
 	m, err := d.Drill.Mark(ctx, label)
 	if err != nil {
-		ginkgo.Fail(err.Error())
+		ginkgo.Fail(withEvidence(err, d.Dir()))
 	}
 	return m
 }
@@ -71,11 +71,17 @@ func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 			return err
 		}, ginkgo.NodeTimeout(cleanupLimit))
 	}
-	if err != nil {
-		ginkgo.Fail(err.Error())
+	switch {
+	case d == nil:
+		g.cannotBegin(s, err)
+	case err != nil:
+		ginkgo.Fail(withEvidence(err, d.Dir()))
 	}
 	return &Drill{d}
 }
+
+// withEvidence is an error for people, with the place to look.
+func withEvidence(err error, dir string) string { return fmt.Sprintf("%v\nevidence: %s", err, dir) }
 
 // entry shows the verdict in Ginkgo's own output.
 type entry struct{ *reports.Record }
@@ -91,16 +97,15 @@ func (g *ground) report() error {
 	return reports.WriteAll(g.run.Dir, drills)
 }
 
-// cannotStart leaves a record of a drill that could not begin, so that it is never silently missing, and fails the spec.
-func (g *ground) cannotStart(cause error) {
+// cannotBegin leaves a record of a drill that could not begin, so that it is never silently missing, and fails the spec.
+func (g *ground) cannotBegin(s drill.Scenario, cause error) {
 	ginkgo.GinkgoHelper()
-	s := described(drill.Scenario{})
-	if err := drill.CouldNotBegin(s, g.run, cause); err != nil {
+	if err := drill.CouldNotBegin(described(s), g.run, cause); err != nil {
 		cause = fmt.Errorf("%w (and no record of it could be written: %w)", cause, err)
 	} else if err := g.report(); err != nil {
 		cause = fmt.Errorf("%w (and no report of it could be written: %w)", cause, err)
 	}
-	ginkgo.Fail(cause.Error())
+	ginkgo.Fail(withEvidence(cause, g.run.Dir))
 }
 
 // described fills what the spec that is running knows about the scenario.

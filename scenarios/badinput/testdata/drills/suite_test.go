@@ -5,7 +5,9 @@ package drills_test
 
 import (
 	"context"
+	"strings"
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -17,8 +19,6 @@ import (
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
 	"github.com/recoverydrill/gameday/scenarios/suite"
-
-	"strings"
 )
 
 func TestDrills(t *testing.T) { suite.Run(t, "bad input") }
@@ -37,7 +37,7 @@ func scenario(name string) drill.Scenario {
 		Name: "badinput/" + name, Owner: "gameday", Disaster: "Somebody gives gameday something that cannot work.",
 		Answers: []reports.Question{reports.InService},
 		// The shortest times with which the drill still runs: what is looked at here is red whatever the clock says.
-		MinAcknowledged: 5, Consecutive: 10, ServiceLimit: 1e9,
+		MinAcknowledged: 5, Consecutive: 10, ServiceLimit: time.Second,
 	}
 }
 
