@@ -76,7 +76,7 @@ report-picture: ## docs/report.png: a picture of the newest report, or of REPORT
 	[ -f "$$report" ] || { echo "no report to take a picture of: make drill"; exit 2; }; \
 	browser=$$(command -v chromium || command -v chromium-browser || command -v google-chrome) || { echo "no chromium in PATH: apt-get install chromium"; exit 2; }; \
 	dir=$$(cd "$$(dirname "$$report")" && pwd); \
-	"$$browser" --headless --no-sandbox --hide-scrollbars --window-size=1200,1600 --screenshot="$(CURDIR)/docs/report.png" "file://$$dir/$$(basename "$$report")"; \
+	"$$browser" --headless --no-sandbox --hide-scrollbars --window-size=1200,1150 --screenshot="$(CURDIR)/docs/report.png" "file://$$dir/$$(basename "$$report")"; \
 	echo docs/report.png
 
 # What is lacking is said in one line before anything starts.
