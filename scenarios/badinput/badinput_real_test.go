@@ -132,7 +132,7 @@ func TestImageNotToBeHad(t *testing.T) {
 	}
 	t.Parallel()
 	path := configuration(t, "version: 1\nimages: {\"postgres:17\": \"registry.invalid/none:1\"}\n")
-	e := cannotStart(t, invocation{args: []string{"--config", path}}, `make node "primary"`, "registry.invalid/none:1", "no such host")
+	e := cannotStart(t, invocation{args: []string{"--config", path}}, `make node "primary"`, "registry.invalid/none:1", "no such host", "under `images:` in gameday.yaml")
 	if e.took > 30*time.Second { // of which some go into compiling
 		t.Errorf("took %s", e.took)
 	}
