@@ -36,14 +36,13 @@ type Drill struct {
 	driver *traffic.Driver
 	prober *probe.Prober
 
-	marks     map[string]*taken
-	latest    *taken // the last mark before the fault: what proof and verification compare with
-	fault     faults.Fault
-	cleanups  []func(context.Context) error // run in reverse order by Finish
-	recovered bool
-	verified  bool
-	finished  bool
-	mu        sync.Mutex // guards the recovery's part of the record, which its output fills
+	marks    map[string]*taken
+	latest   *taken // the last mark before the fault: what proof and verification compare with
+	fault    faults.Fault
+	cleanups []func(context.Context) error // run in reverse order by Finish
+	verified bool
+	finished bool
+	mu       sync.Mutex // guards the recovery's part of the record, which its output fills
 }
 
 // taken is a mark with the manifest of exactly its moment.

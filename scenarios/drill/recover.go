@@ -79,7 +79,6 @@ func (d *Drill) recover(ctx context.Context, r recovery.Recovery, target fixture
 		}
 		return fmt.Errorf("%w (its output: %s)", err, d.path(reports.OutputFile))
 	}
-	d.recovered = true
 	if err := d.save(); err != nil {
 		return err
 	}

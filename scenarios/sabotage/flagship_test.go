@@ -20,6 +20,7 @@ import (
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
 	"github.com/recoverydrill/gameday/scenarios/suite"
+	"github.com/recoverydrill/gameday/verify"
 )
 
 // edit is one change to the good script. Its old text must be there exactly once, so that a change of the good script
@@ -104,12 +105,24 @@ var _ = Describe("the flagship's script", Label("postgres", "sabotage"), func() 
 func beginFlagship(ctx SpecContext, name string) *suite.Drill {
 	GinkgoHelper()
 	sys := suite.Start(ctx, postgres.Cluster{Standbys: 1, Spares: 1, Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.1})})
-	return suite.Begin(ctx, sys, drill.Scenario{
+	var d *suite.Drill
+	DeferCleanup(func(ctx SpecContext) { judgeAgain(ctx, d) }) // before Begin, so that it runs after the record is finished
+	d = suite.Begin(ctx, sys, drill.Scenario{
 		Name: name, Owner: "gameday", Disaster: "The flagship's bad write, and a recovery that is broken on purpose.",
 		Answers:      []reports.Question{reports.InService, reports.Harmless},
 		Objective:    drill.Objective{RTO: time.Minute, RPO: time.Minute},
 		ServiceLimit: 5 * time.Second,
 	})
+	return d
+}
+
+// judgeAgain wants the same verdict from the evidence alone: the servers are about to go.
+func judgeAgain(ctx SpecContext, d *suite.Drill) {
+	GinkgoHelper()
+	e, err := verify.LoadEvidence(d.Dir())
+	Expect(err).NotTo(HaveOccurred())
+	results := verify.Judge(ctx, e, verify.Default(), e.Record.Waivers)
+	Expect(verify.Verdict(results, e.Record.Waivers)).To(Equal(d.Record().Outcome))
 }
 
 // write makes the broken script from the good one.

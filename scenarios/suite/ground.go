@@ -14,6 +14,7 @@ import (
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/container"
 	"github.com/recoverydrill/gameday/fixtures/images"
+	"github.com/recoverydrill/gameday/fixtures/process"
 	"github.com/recoverydrill/gameday/scenarios/drill/config"
 )
 
@@ -23,7 +24,8 @@ type ground struct {
 	run      fixtures.Run
 	images   *images.Resolver
 	progress io.Writer
-	seed     int64 // of drills that name none; 0 lets each draw one
+	seed     int64  // of drills that name none; 0 lets each draw one
+	on       string // where nodes live
 }
 
 var shared = sync.OnceValues(newGround)
@@ -51,28 +53,39 @@ func newGround() (*ground, error) {
 			return nil, fmt.Errorf("%s=%q: want a number", config.SeedVariable, seed)
 		}
 	}
-	switch on := first(os.Getenv(config.OnVariable), conf.On, "auto"); on {
-	case "auto", "container":
+	switch g.on = first(os.Getenv(config.OnVariable), conf.On, "auto"); g.on {
+	case "auto", "container", "process":
 	default:
-		return nil, fmt.Errorf("%s=%q: nodes can live in: container (or auto)", config.OnVariable, on)
+		return nil, fmt.Errorf("%s=%q: nodes can live in: container, process (or auto, which is container)", config.OnVariable, g.on)
 	}
 	g.images = images.New(images.Options{Overrides: conf.Images, Build: true, Log: g.progress})
 	return g, nil
 }
 
-// provider makes the place where one system's nodes live, after removing what dead runs have left.
+// provider makes the place where one system's nodes live, after removing what dead runs have left there.
 func (g *ground) provider(ctx context.Context) (fixtures.Provider, error) {
-	if err := container.Available(ctx); err != nil {
+	if g.on == "process" {
+		return prepared(ctx, g, process.Available, process.Sweep, func() (fixtures.Provider, error) {
+			return process.New(ctx, g.run, process.Options{Log: g.progress})
+		})
+	}
+	return prepared(ctx, g, container.Available, container.Sweep, func() (fixtures.Provider, error) {
+		return container.New(ctx, g.run, container.Options{Images: g.images, Log: g.progress})
+	})
+}
+
+func prepared(ctx context.Context, g *ground, available func(context.Context) error, sweep func(context.Context) ([]string, error), make func() (fixtures.Provider, error)) (fixtures.Provider, error) {
+	if err := available(ctx); err != nil {
 		return nil, err
 	}
-	removed, err := container.Sweep(ctx)
+	removed, err := sweep(ctx)
 	for _, r := range removed {
 		fmt.Fprintf(g.progress, "gameday: swept %s\n", r)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sweep what dead runs have left: %w", err)
 	}
-	return container.New(ctx, g.run, container.Options{Images: g.images, Log: g.progress})
+	return make()
 }
 
 func first(values ...string) string {
