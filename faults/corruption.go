@@ -22,9 +22,8 @@ type Corruption struct {
 }
 
 var (
-	_ Fault     = (*Corruption)(nil)
-	_ Bystander = (*Corruption)(nil)
-	_ Locator   = (*Corruption)(nil)
+	_ Fault   = (*Corruption)(nil)
+	_ Locator = (*Corruption)(nil)
 )
 
 // CorruptBlock overwrites 16 bytes of a block of the table, chosen by pick.
@@ -51,9 +50,6 @@ func (c *Corruption) Hit() []Rows {
 	}
 	return []Rows{{Database: c.page.Database, Table: c.page.Table, Keys: c.page.Keys}}
 }
-
-// Sound says which part the damage does not reach.
-func (c *Corruption) Sound() string { return "the standbys' disks" }
 
 // Inject overwrites the bytes in the middle of the block and reads them back.
 func (c *Corruption) Inject(ctx context.Context, sys fixtures.System) error {

@@ -48,11 +48,6 @@ type (
 	Locator interface {
 		Hit() []Rows
 	}
-	// Bystander says on which part of the system the damage must NOT be: for corruption of the primary's disk, the
-	// standbys. The drill surveys nothing of it; it is documentation for the report.
-	Bystander interface {
-		Sound() string
-	}
 )
 
 // Rows names rows of one table by their keys.

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
 )
@@ -12,10 +11,10 @@ import (
 // Variables of the environment that every recovery gets, whatever the engine. The engine adds its own (see
 // [fixtures.Responder]): connection data of the damaged system, the vault, the names of the nodes.
 const (
-	VarRun     = fixtures.RunVariable // the run's ID
-	VarOwner   = "GAMEDAY_OWNER"      // the process that started it; a sweep needs it to tell a dead run's processes
-	VarDrill   = "GAMEDAY_DRILL"      // the scenario's stable ID
-	VarWorkDir = "GAMEDAY_WORKDIR"    // an empty directory on the harness's host
+	VarRun     = fixtures.RunVariable   // the run's ID
+	VarOwner   = fixtures.OwnerVariable // the process that started it; a sweep needs it to tell a dead run's processes
+	VarDrill   = "GAMEDAY_DRILL"        // the scenario's stable ID
+	VarWorkDir = "GAMEDAY_WORKDIR"      // an empty directory on the harness's host
 
 	// The target, in every form an engine takes; all empty when the recovery is asked to lose as little as possible.
 	VarTargetLabel    = "GAMEDAY_TARGET_LABEL"    // the scenario's words
@@ -45,9 +44,6 @@ func Environment(engine map[string]string, run fixtures.Run, drill, workDir stri
 	})
 	return env
 }
-
-// ParseTime reads GAMEDAY_TARGET_TIME.
-func ParseTime(s string) (time.Time, error) { return time.Parse(TimeFormat, s) }
 
 // assignments is the environment as NAME=VALUE, sorted, so that two runs list it alike.
 func assignments(env map[string]string) []string {

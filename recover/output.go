@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"sync"
+
+	"github.com/recoverydrill/gameday/fixtures"
 )
 
 const (
@@ -28,7 +30,7 @@ type Output struct {
 	long    bool
 	written int64
 	total   int64
-	tail    []byte
+	tail    fixtures.Tail
 	said    int
 	errs    []error
 	more    int // errors beyond those kept
@@ -38,7 +40,7 @@ type Output struct {
 // that prefix. An error of onLine is kept for Close, of many the first few; so is one that says that there were more than
 // 1000 such lines, of which the rest was not understood.
 func NewOutput(to io.Writer, onLine func(line string) error) *Output {
-	return &Output{to: to, onLine: onLine}
+	return &Output{to: to, onLine: onLine, tail: fixtures.Tail{Limit: tailLimit}}
 }
 
 // Write never fails: a recovery must not die of our disk being full. The error is kept for Close.
@@ -58,10 +60,7 @@ func (o *Output) Write(p []byte) (int, error) {
 			o.written += int64(len(head))
 		}
 	}
-	o.tail = append(o.tail, p[len(head):]...)
-	if len(o.tail) > 2*tailLimit {
-		o.tail = append(o.tail[:0], o.tail[len(o.tail)-tailLimit:]...)
-	}
+	_, _ = o.tail.Write(p[len(head):]) // never fails
 	o.split(p)
 	return len(p), nil
 }
@@ -127,8 +126,7 @@ func (o *Output) Close() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.endLine()
-	if len(o.tail) > 0 {
-		end := o.tail[max(0, len(o.tail)-tailLimit):]
+	if end, _ := o.tail.Read(); len(end) > 0 {
 		if left := o.total - headLimit - int64(len(end)); left > 0 {
 			if _, err := fmt.Fprintf(o.to, "\n[… %d bytes left out …]\n", left); err != nil {
 				o.wrong(fmt.Errorf("keep the recovery's output: %w", err))
@@ -137,7 +135,7 @@ func (o *Output) Close() error {
 		if _, err := o.to.Write(end); err != nil {
 			o.wrong(fmt.Errorf("keep the recovery's output: %w", err))
 		}
-		o.tail = nil
+		o.tail = fixtures.Tail{Limit: tailLimit} // written once
 	}
 	if o.more > 0 {
 		return errors.Join(append(o.errs, fmt.Errorf("and %d more errors", o.more))...)
