@@ -176,7 +176,7 @@ func trafficTable(m *fixtures.Manifest, name string) *fixtures.Table {
 	}
 	for i := range m.Databases {
 		for k := range m.Databases[i].Tables {
-			if t := &m.Databases[i].Tables[k]; t.Class == fixtures.Traffic && t.Name == name {
+			if t := &m.Databases[i].Tables[k]; t.Class == fixtures.Traffic && (t.Name == name || t.Name == traffic.TablePrefix+name) {
 				return t
 			}
 		}
