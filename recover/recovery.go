@@ -33,6 +33,7 @@ type Job struct {
 
 	// Step tells that a step begins, as the line "gameday: step NAME" does.
 	Step func(name string)
-	// CutOver sends clients to host:port, as the line "gameday: cutover HOST:PORT" does. HOST may be a node's name.
-	CutOver func(ctx context.Context, hostport string) error
+	// CutOver sends clients to host:port, as the line "gameday: cutover HOST:PORT" does; HOST may be a node's name. For
+	// an embedded store (see [fixtures.Reopener]) it is a path, and clients open the store there from then on.
+	CutOver func(ctx context.Context, to string) error
 }

@@ -80,14 +80,14 @@ func sameStore(j *judgement, e *Evidence) {
 		}
 		j.res.Covered.Planned++
 		if t == nil || t.Error != "" {
-			j.unsure(unsure(fmt.Sprintf("the manifest of the recovered store does not say how many rows gameday.%s has", name)))
+			j.unsure(unsure(fmt.Sprintf("the manifest of the recovered store does not say how many rows %s has", trafficName(e.Baseline, name))))
 			continue
 		}
 		j.res.Covered.Looked++
 		if t.Rows != read[name] {
 			j.unsure(reports.Finding{
-				Summary: fmt.Sprintf("gameday.%s has %s in the manifest and %d when its rows were read: they are of different stores or moments", name, plural(t.Rows, "row"), read[name]),
-				Where:   reports.Place{Database: trafficDatabase(e.Found), Table: "gameday." + name},
+				Summary: fmt.Sprintf("%s has %s in the manifest and %d when its rows were read: they are of different stores or moments", t.FullName(), plural(t.Rows, "row"), read[name]),
+				Where:   reports.Place{Database: trafficDatabase(e.Found), Table: t.FullName()},
 				Hint:    "something writes while the store is verified, or the route leads to more than one server",
 			})
 		}

@@ -57,9 +57,8 @@ func (l Ledger) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 		return j.done()
 	}
 	j.res.Covered.Looked = r.Attempted
-	database := trafficDatabase(e.Baseline)
 	for _, v := range r.Violations {
-		j.fail(violationFinding(v, r, database))
+		j.fail(violationFinding(v, r, e.Baseline))
 	}
 	l.thin(j, e, r, o)
 	j.unbounded(e, r, o)
@@ -199,6 +198,14 @@ func trafficDatabase(m *fixtures.Manifest) string {
 	return ""
 }
 
+// trafficName is the full name of one of traffic's tables in the store that a manifest is of.
+func trafficName(m *fixtures.Manifest, table string) string {
+	if t := trafficTable(m, table); t != nil {
+		return t.FullName()
+	}
+	return "gameday." + table
+}
+
 // violationHints say what to look for.
 var violationHints = map[Class]string{
 	LostBefore:     "the recovery ended too early, or began with too old a backup: hold the position it reached against the mark's",
@@ -229,10 +236,10 @@ var violationSummaries = map[Class]string{
 	Corrupt:        "with changed values: what they hold does not fit their MAC",
 }
 
-func violationFinding(v Violation, r Reconciliation, database string) reports.Finding {
+func violationFinding(v Violation, r Reconciliation, base *fixtures.Manifest) reports.Finding {
 	noun := "row"
 	f := reports.Finding{
-		Where: reports.Place{Database: database, Keys: v.Keys}, Examples: v.Examples, Question: reports.Harmless,
+		Where: reports.Place{Database: trafficDatabase(base), Keys: v.Keys}, Examples: v.Examples, Question: reports.Harmless,
 		Hint: violationHints[v.Class], Wanted: "none", Found: fmt.Sprint(v.Total),
 	}
 	switch v.Class {
@@ -244,7 +251,7 @@ func violationFinding(v Violation, r Reconciliation, database string) reports.Fi
 		noun = "write"
 	}
 	if v.Table != "" {
-		f.Where.Table = "gameday." + v.Table
+		f.Where.Table = trafficName(base, v.Table)
 	}
 	f.Summary = fmt.Sprintf("%s %s", plural(v.Total, noun), violationSummaries[v.Class])
 	return f

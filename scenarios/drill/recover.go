@@ -147,7 +147,7 @@ func (d *Drill) directive(ctx context.Context, rr *reports.Recovery, line string
 	case verb == "cutover" && rest != "":
 		return d.cutOver(ctx, rr, rest)
 	}
-	return fmt.Errorf("the recovery printed %q: want \"gameday: step NAME\" or \"gameday: cutover HOST:PORT\"", "gameday: "+line)
+	return fmt.Errorf("the recovery printed %q: want \"gameday: step NAME\" or \"gameday: cutover HOST:PORT\" (a PATH where there is no server)", "gameday: "+line)
 }
 
 func (d *Drill) step(rr *reports.Recovery, name string) {
@@ -169,24 +169,32 @@ func (d *Drill) endStep(rr *reports.Recovery) {
 	}
 }
 
-// cutOver sends clients to one of the system's nodes. Anything else is refused: a drill moves its own clients only
-// within what the run has created.
-func (d *Drill) cutOver(ctx context.Context, rr *reports.Recovery, hostport string) error {
-	route := d.sys.Route()
-	if route == nil {
-		return d.lacks("route", "cut over")
-	}
-	target, err := d.reach(ctx, hostport)
-	if err != nil {
-		return fmt.Errorf("cut over to %q: %w", hostport, err)
-	}
-	if err := route.CutOver(ctx, target); err != nil {
-		return fmt.Errorf("cut over to %q: %w", hostport, err)
+// cutOver sends clients to one of the system's nodes, or lets them open a file of an embedded store. Anything else is
+// refused: a drill moves its own clients only within what the run has created.
+func (d *Drill) cutOver(ctx context.Context, rr *reports.Recovery, to string) error {
+	if err := d.sendClients(ctx, to); err != nil {
+		return fmt.Errorf("cut over to %q: %w", to, err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	rr.CutOvers = append(rr.CutOvers, fixtures.RouteChange{At: time.Now(), Kind: "cut over", Target: hostport})
+	rr.CutOvers = append(rr.CutOvers, fixtures.RouteChange{At: time.Now(), Kind: "cut over", Target: to})
 	return nil
+}
+
+func (d *Drill) sendClients(ctx context.Context, to string) error {
+	route := d.sys.Route()
+	if route == nil {
+		store, ok := d.sys.(fixtures.Reopener)
+		if !ok {
+			return d.lacks("route and no fixtures.Reopener", "send clients to another store")
+		}
+		return store.Reopen(ctx, to)
+	}
+	target, err := d.reach(ctx, to)
+	if err != nil {
+		return err
+	}
+	return route.CutOver(ctx, target)
 }
 
 // reach turns HOST:PORT, as nodes or the harness know it, into an address for the harness.
