@@ -60,7 +60,7 @@ var mayUse = map[string]struct {
 	calls  []string
 	reason string
 }{
-	"fixtures/container/docker": {[]string{"Getenv", "Setenv"}, "testcontainers-go passes over a DOCKER_HOST that does not answer, and is told by a variable only that its Ryuk is not here"},
+	"fixtures/container/docker": {[]string{"Getenv", "Setenv"}, "testcontainers-go passes over a DOCKER_HOST that does not answer, knows no Podman, and is told by variables only which engine to use and that its Ryuk is not here"},
 	"fixtures/images":           {[]string{"Environ"}, "the program that builds an image inherits the environment, with the proxy to reach Debian by"},
 	"recover":                   {[]string{"Environ"}, "a team's own command inherits the environment of whoever starts it, as in its shell"},
 }
