@@ -122,8 +122,8 @@ func TestNoDocker(t *testing.T) {
 		t.Skip("needs Docker")
 	}
 	t.Parallel()
-	cannotStart(t, invocation{env: []string{"DOCKER_HOST=tcp://127.0.0.1:1"}},
-		"find a place for the nodes: no Docker engine answers at tcp://127.0.0.1:1", "DOCKER_HOST")
+	cannotStart(t, invocation{env: []string{"DOCKER_HOST=tcp://127.0.0.1:1"}, args: []string{"--on", "container"}},
+		"find a place for the system: postgres 17 cannot live on container, which was asked for: no Docker engine answers at tcp://127.0.0.1:1", "DOCKER_HOST")
 }
 
 func TestImageNotToBeHad(t *testing.T) {

@@ -13,24 +13,38 @@ import (
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
+	"github.com/recoverydrill/gameday/scenarios/drill/config"
+	"github.com/recoverydrill/gameday/scenarios/ground"
 )
 
-// Start starts a system for the spec that is running, and has it removed when the spec ends, however it ends.
+// Start starts a system for the spec that is running, and has it removed when the spec ends, however it ends. It lives in
+// the best place that this machine has for it, or in the one that --on names; see [ground.Choose].
 func Start(ctx context.Context, blueprint fixtures.Blueprint) fixtures.System {
 	ginkgo.GinkgoHelper()
-	g, err := shared()
+	return StartFirst(ctx, blueprint)
+}
+
+// StartFirst is Start for the first of several systems that this machine can run. What a drill does to it then depends
+// on its engine: [fixtures.System.Info] tells.
+func StartFirst(ctx context.Context, blueprints ...fixtures.Blueprint) fixtures.System {
+	ginkgo.GinkgoHelper()
+	st, err := shared()
 	if err != nil {
 		ginkgo.Fail(err.Error())
 	}
-	provider, err := g.provider(ctx)
+	var systems []fixtures.Needs
+	for _, b := range blueprints {
+		systems = append(systems, ground.NeedsOf(b))
+	}
+	choice, provider, err := st.place(ctx, systems...)
 	if err != nil {
-		g.cannotBegin(drill.Scenario{}, fmt.Errorf("find a place for the nodes: %w", err))
+		st.cannotBegin(drill.Scenario{}, fmt.Errorf("find a place for the system: %w", err))
 	}
 	ginkgo.DeferCleanup(provider.Close, ginkgo.NodeTimeout(cleanupLimit))
-	fmt.Fprintf(g.progress, "gameday: phase start %s\n", provider.Name())
-	sys, err := blueprint.Start(ctx, g.run, provider)
+	fmt.Fprintf(st.progress, "gameday: phase start %s\n", provider.Name())
+	sys, err := blueprints[choice.Index].Start(ctx, st.run, provider)
 	if err != nil {
-		g.cannotBegin(drill.Scenario{}, fmt.Errorf("start the system: %w", err))
+		st.cannotBegin(drill.Scenario{}, fmt.Errorf("start the system: %w", err))
 	}
 	ginkgo.DeferCleanup(sys.Close, ginkgo.NodeTimeout(cleanupLimit))
 	return sys
@@ -53,19 +67,19 @@ func (d *Drill) Mark(ctx context.Context, label string) fixtures.Mark {
 // place and reproducing command that the scenario does not give are taken from the spec.
 func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 	ginkgo.GinkgoHelper()
-	g, err := shared()
+	st, err := shared()
 	if err != nil {
 		ginkgo.Fail(err.Error())
 	}
 	if s.Seed == 0 {
-		s.Seed = g.seed
+		s.Seed = st.seed
 	}
-	d, err := drill.Begin(ctx, sys, described(s), drill.Options{Run: g.run, Progress: g.progress})
+	d, err := drill.Begin(ctx, sys, st.described(s), drill.Options{Run: st.run, Progress: st.progress})
 	if d != nil {
 		ginkgo.AddReportEntry("drill", &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
 		ginkgo.DeferCleanup(func(ctx context.Context) error {
 			err := d.Finish(ctx)
-			if werr := g.report(); werr != nil {
+			if werr := st.report(); werr != nil {
 				return werr
 			}
 			return err
@@ -73,7 +87,7 @@ func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 	}
 	switch {
 	case d == nil:
-		g.cannotBegin(s, err)
+		st.cannotBegin(s, err)
 	case err != nil:
 		ginkgo.Fail(withEvidence(err, d.Dir()))
 	}
@@ -89,27 +103,27 @@ type entry struct{ *reports.Record }
 func (e *entry) String() string { return e.Headline }
 
 // report writes the run's reports anew, after each drill, so that a killed run has those of the drills before.
-func (g *ground) report() error {
-	drills, err := reports.ReadRun(g.run.Dir)
+func (st *stage) report() error {
+	drills, err := reports.ReadRun(st.run.Dir)
 	if err != nil {
 		return fmt.Errorf("read the run's records: %w", err)
 	}
-	return reports.WriteAll(g.run.Dir, drills)
+	return reports.WriteAll(st.run.Dir, drills)
 }
 
 // cannotBegin leaves a record of a drill that could not begin, so that it is never silently missing, and fails the spec.
-func (g *ground) cannotBegin(s drill.Scenario, cause error) {
+func (st *stage) cannotBegin(s drill.Scenario, cause error) {
 	ginkgo.GinkgoHelper()
-	if err := drill.CouldNotBegin(described(s), g.run, cause); err != nil {
+	if err := drill.CouldNotBegin(st.described(s), st.run, cause); err != nil {
 		cause = fmt.Errorf("%w (and no record of it could be written: %w)", cause, err)
-	} else if err := g.report(); err != nil {
+	} else if err := st.report(); err != nil {
 		cause = fmt.Errorf("%w (and no report of it could be written: %w)", cause, err)
 	}
-	ginkgo.Fail(withEvidence(cause, g.run.Dir))
+	ginkgo.Fail(withEvidence(cause, st.run.Dir))
 }
 
 // described fills what the spec that is running knows about the scenario.
-func described(s drill.Scenario) drill.Scenario {
+func (st *stage) described(s drill.Scenario) drill.Scenario {
 	spec := ginkgo.CurrentSpecReport()
 	if s.Name == "" {
 		s.Name = nameOf(spec.FullText())
@@ -126,6 +140,9 @@ func described(s drill.Scenario) drill.Scenario {
 	}
 	if s.Reproduce == "" {
 		s.Reproduce = fmt.Sprintf("gameday run ./%s --focus %q", filepath.ToSlash(filepath.Dir(s.File)), regexp.QuoteMeta(spec.LeafNodeText))
+		if st.on != config.Auto {
+			s.Reproduce += " --on " + st.on
+		}
 	}
 	return s
 }

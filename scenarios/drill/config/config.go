@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/recoverydrill/gameday/fixtures"
 )
 
 const (
@@ -32,6 +34,9 @@ const (
 	SeedVariable      = "GAMEDAY_SEED"       // decimal: the seed of drills that name none
 )
 
+// Auto is the one of [Providers] that leaves the choice to what there is.
+const Auto = "auto"
+
 // Config is the contents of a gameday.yaml. A field that is not in the file has its zero value, which means "not said".
 type Config struct {
 	Path      string            // absolute, of the file that was read
@@ -41,8 +46,11 @@ type Config struct {
 	Timeout   time.Duration     // for each suite
 }
 
-// Providers are the values of the key "on" and of the option --on: where the nodes of a drill live.
-func Providers() []string { return []string{"auto", "container", "process", "embedded"} }
+// Providers are the values of the key "on" and of the option --on: where the nodes of a drill live. They are [Auto] and
+// the places of [fixtures.Place].
+func Providers() []string {
+	return []string{Auto, string(fixtures.InContainers), string(fixtures.InProcesses), string(fixtures.Embedded)}
+}
 
 // keys are those that a file may have, as they are listed to a person who wrote another one.
 var keys = []string{"version", "images", "report_dir", "on", "timeout"}
