@@ -4,12 +4,15 @@
 GO ?= go
 # What `go test` may take for one package, real servers included. Drills run one after another: they keep a clock.
 TEST_TIMEOUT ?= 30m
-# The drill that `make drill` runs.
-DRILL ?= ./scenarios/postgres
+# The drill that `make drill` runs, and where: auto takes the best that this machine has, container, process and embedded
+# are there or nowhere.
+DRILL ?= ./scenarios/flagship
 LABEL ?= flagship
+ON ?= auto
+# The image that it needs in containers.
 DRILL_IMAGE ?= postgres:17
 # The images that the tests need.
-TEST_IMAGES ?= postgres:15 postgres:17 postgres:18
+TEST_IMAGES ?= postgres:15 postgres:17 postgres:18 mysql:9.7 mariadb:11.8 mariadb:10.11
 
 GOLANGCI_VERSION := v2.15.0
 TOOLS := $(CURDIR)/.cache/bin
@@ -33,9 +36,9 @@ test: docker images servers ## all tests, with real servers
 	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) ./scenarios/...
 
 .PHONY: drill
-drill: docker ## run the flagship drill; its verdict is the exit code
-	@bin/gameday images ensure $(DRILL_IMAGE)
-	bin/gameday run $(DRILL) --label '$(LABEL)'
+drill: build ## run the main drill on the best that is here; its verdict is the exit code
+	@bin/gameday images ensure --on '$(ON)' $(DRILL_IMAGE)
+	bin/gameday run $(DRILL) --label '$(LABEL)' --on '$(ON)'
 
 .PHONY: build
 build: go ## build bin/gameday
@@ -89,12 +92,9 @@ go:
 docker: build
 	@bin/gameday doctor docker
 
-# Some tests run a server without a container. Where Debian's packages can be had they are installed.
 .PHONY: servers
 servers:
-	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
-	{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q && apt-get install -y -q --no-install-recommends postgresql; } || \
-	{ echo "make test needs the binaries of a PostgreSQL server (15 or later) below /usr/lib/postgresql: install postgresql"; exit 2; }
+	@.ci/servers
 
 # Installed once, and never by `make test`: it takes one to two minutes.
 $(GOLANGCI): | go

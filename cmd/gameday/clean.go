@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/recoverydrill/gameday/fixtures/container"
+	"github.com/recoverydrill/gameday/fixtures/container/docker"
+	"github.com/recoverydrill/gameday/fixtures/embedded"
+	"github.com/recoverydrill/gameday/fixtures/rundir"
 )
 
 func (a *app) cleanCommand() *cobra.Command {
@@ -13,8 +18,9 @@ func (a *app) cleanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Remove what dead runs left behind",
-		Long: `Clean removes containers, networks, volumes and processes of runs that are dead: whose process
-is gone, or that have expired. What belongs to a living run, or to no run, is not touched.`,
+		Long: `Clean removes containers, networks, volumes, processes and directories of runs that are dead:
+whose process is gone, or that have expired. What belongs to a living run, or to no run, is not
+touched.`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dry && run != "" {
@@ -26,12 +32,18 @@ is gone, or that have expired. What belongs to a living run, or to no run, is no
 			switch {
 			case dry:
 				did = "would remove"
-				things, err = container.Leftovers(cmd.Context())
+				things, err = leftovers(cmd.Context())
 			case run != "":
 				whose = "run " + run
-				things, err = container.SweepRun(cmd.Context(), run)
+				things, err = everywhere(
+					func() ([]string, error) { return container.SweepRun(cmd.Context(), run) },
+					func() ([]string, error) { return embedded.SweepRun(cmd.Context(), run) },
+				)
 			default:
-				things, err = container.Sweep(cmd.Context())
+				things, err = everywhere(
+					func() ([]string, error) { return container.Sweep(cmd.Context()) },
+					func() ([]string, error) { return embedded.Sweep(cmd.Context()) },
+				)
 			}
 			for _, t := range things { // also where the rest could not be removed
 				fmt.Fprintf(a.out, "%s %s\n", did, t)
@@ -45,4 +57,23 @@ is gone, or that have expired. What belongs to a living run, or to no run, is no
 	cmd.Flags().StringVar(&run, "run", "", "only what the run with this `ID` left; refused while the run lives")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only list what would be removed")
 	return cmd
+}
+
+// leftovers lists what dead runs have left, in containers and on this host.
+func leftovers(ctx context.Context) ([]string, error) {
+	return everywhere(func() ([]string, error) { return container.Leftovers(ctx) }, rundir.Leftovers)
+}
+
+// everywhere joins what was done in several places. That there is no Docker on a machine is nothing that could fail: it
+// holds nothing then. One that does not answer may.
+func everywhere(places ...func() ([]string, error)) (things []string, err error) {
+	var errs []error
+	for _, place := range places {
+		found, err := place()
+		things = append(things, found...)
+		if absent := (*docker.AbsentError)(nil); !errors.As(err, &absent) || !absent.Nowhere() {
+			errs = append(errs, err)
+		}
+	}
+	return things, errors.Join(errs...)
 }

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,9 +15,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/recoverydrill/gameday/fixtures/container"
+	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/container/docker"
 	"github.com/recoverydrill/gameday/fixtures/images"
+	"github.com/recoverydrill/gameday/fixtures/process"
+	"github.com/recoverydrill/gameday/scenarios/drill/config"
+	"github.com/recoverydrill/gameday/scenarios/ground"
 )
 
 // advice is one line of the doctor's.
@@ -31,17 +34,21 @@ type advice struct {
 type examination struct {
 	name string
 	look func(context.Context) advice
+	// optional says that what is lacking is a warning, unless the thing was named, or drills are to run there: the other
+	// places that drills can run in may be enough.
+	optional fixtures.Place
 }
 
 func examinations() []examination {
 	return []examination{
-		{"docker", lookAtDocker},
-		{"images", lookAtImages},
-		{"disk", lookAtDisk},
-		{"ports", lookAtPorts},
-		{"leftovers", lookAtLeftovers},
-		{"go", lookAtGo},
-		{"servers", lookAtServers},
+		{name: "place", look: lookAtPlace},
+		{name: "docker", look: lookAtDocker, optional: fixtures.InContainers},
+		{name: "images", look: lookAtImages},
+		{name: "disk", look: lookAtDisk},
+		{name: "ports", look: lookAtPorts},
+		{name: "leftovers", look: lookAtLeftovers},
+		{name: "go", look: lookAtGo},
+		{name: "servers", look: lookAtServers, optional: fixtures.InProcesses},
 	}
 }
 
@@ -54,8 +61,14 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor [WHAT...]",
 		Short: "Tell whether this machine can run drills, and what to do where it cannot",
 		Long: `Doctor looks at what drills need, or at what is named: ` + strings.Join(names, ", ") + `.
-Each line is ok, warn or fail, with one thing to do. The exit code is 3 if one is fail.`,
+Each line is ok, warn or fail, with one thing to do. The exit code is 3 if one is fail. What is
+named must be there; otherwise Docker and servers may be lacking, where drills can run without.
+
+The place is where a drill that can run anywhere would: in containers if a Docker API answers,
+else from server binaries of this machine, else in gameday's own process. "gameday run --on", the
+key "on" of gameday.yaml and GAMEDAY_ON force one of them.`,
 		Example: `  gameday doctor
+  gameday doctor place
   gameday doctor docker images`,
 		ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -77,6 +90,9 @@ func (a *app) doctor(ctx context.Context, only []string) error {
 			continue
 		}
 		r := e.look(ctx)
+		if r.level == "fail" && e.optional != "" && len(only) == 0 && on() != string(e.optional) {
+			r.level = "warn"
+		}
 		failed = failed || r.level == "fail"
 		fmt.Fprintf(w, "%s\t%s\t%s\n", r.level, e.name, strings.TrimSuffix(r.found+"; "+r.fix, "; "))
 	}
@@ -89,13 +105,38 @@ func (a *app) doctor(ctx context.Context, only []string) error {
 	return nil
 }
 
+// on is where drills are to run, as far as the environment and the configuration say; the configuration's mistakes are
+// told by who needs it.
+func on() string {
+	conf, _ := runOptions{}.load() //nolint:errcheck // see above
+	return cmp.Or(os.Getenv(config.OnVariable), conf.On, config.Auto)
+}
+
+// lookAtPlace tells where a drill would run that can run anywhere.
+func lookAtPlace(ctx context.Context) advice {
+	if _, err := (runOptions{}).load(); err != nil {
+		return advice{"fail", err.Error(), ""}
+	}
+	m := ground.Here()
+	m.Processes = func(ctx context.Context, _, _ string) (string, error) { return servers(ctx) }
+	choice, err := ground.Choose(ctx, m, on(), fixtures.Needs{
+		Places: []fixtures.Place{fixtures.InContainers, fixtures.InProcesses, fixtures.Embedded},
+	})
+	switch {
+	case err != nil:
+		return advice{"fail", head(err.Error(), 1), ""}
+	case choice.Place == fixtures.Embedded && on() == config.Auto:
+		return advice{"warn", "drills run " + choice.String(), "for engines that need a server, start Docker or install the server"}
+	}
+	return advice{"ok", "drills run " + choice.String(), ""}
+}
+
 func lookAtDocker(ctx context.Context) advice {
-	d, err := docker.Dial(ctx)
+	engine, err := docker.Engine(ctx)
 	if err != nil {
 		return advice{"fail", head(err.Error(), 1), ""} // it says itself what to do
 	}
-	defer func() { _ = d.Close() }()
-	return advice{"ok", fmt.Sprintf("engine at %s, API %s", d.DaemonHost(), d.ClientVersion()), ""}
+	return advice{"ok", engine, ""}
 }
 
 func lookAtImages(ctx context.Context) advice {
@@ -174,8 +215,11 @@ func lookAtPorts(context.Context) advice {
 }
 
 func lookAtLeftovers(ctx context.Context) advice {
-	left, err := container.Leftovers(ctx)
+	left, err := leftovers(ctx)
+	absent := (*docker.AbsentError)(nil)
 	switch {
+	case errors.As(err, &absent):
+		return advice{"warn", "cannot be listed: " + absent.Brief(), ""}
 	case err != nil:
 		return advice{"warn", "cannot be listed: " + head(err.Error(), 1), ""}
 	case len(left) > 0:
@@ -192,15 +236,26 @@ func lookAtGo(ctx context.Context) advice {
 	return advice{"ok", fmt.Sprintf("%s compiles the suites; this command was built with %s", strings.TrimSpace(string(out)), runtime.Version()), ""}
 }
 
-// lookAtServers lists server binaries of this machine. No drill needs them yet: nodes live in containers.
-func lookAtServers(context.Context) advice {
-	var found []string
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/postgres", "/usr/sbin/mysqld", "/usr/sbin/mariadbd", "/usr/local/bin/postgres"} {
-		paths, _ := filepath.Glob(pattern) // the patterns are well formed
-		found = append(found, paths...)
+// lookAtServers lists server binaries of this machine, which drills can run on without containers.
+func lookAtServers(ctx context.Context) advice {
+	found, err := servers(ctx)
+	if err != nil {
+		return advice{"fail", head(err.Error(), 1), ""}
 	}
-	if len(found) == 0 {
-		return advice{"ok", "none on this machine; nodes are containers", ""}
+	return advice{"ok", found, ""}
+}
+
+// servers lists the servers that nodes can be made of which are processes.
+func servers(ctx context.Context) (string, error) {
+	var names []string
+	for _, b := range process.Installed(ctx) {
+		names = append(names, b.String())
 	}
-	return advice{"ok", strings.Join(found, ", "), ""}
+	if len(names) == 0 {
+		return "", errors.New("no server binaries of PostgreSQL, MariaDB or MySQL are here")
+	}
+	if err := process.Available(ctx); err != nil {
+		return "", fmt.Errorf("%s cannot be used: %w", strings.Join(names, ", "), err)
+	}
+	return strings.Join(names, ", "), nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/container/docker"
 	"github.com/recoverydrill/gameday/fixtures/images"
 	"github.com/recoverydrill/gameday/scenarios/drill/config"
 )
@@ -46,24 +49,16 @@ one pulled, or one built now from Debian packages.`,
 				return a.listImages(cmd.Context(), r)
 			},
 		},
-		&cobra.Command{
-			Use: "ensure [ENGINE:VERSION...]", Short: "Have images ready: pulled, or built here (default " + wantedImages[0].String() + ")",
-			RunE: func(cmd *cobra.Command, args []string) error {
-				r, err := resolver()
-				return a.eachImage(cmd.Context(), args, err, func(ctx context.Context, s images.Spec) error {
-					i, err := r.Resolve(ctx, s)
-					if err == nil {
-						fmt.Fprintf(a.out, "%s\t%s\t%s\t%s\n", s, i.Origin, i.Reference, i.Digest)
-					}
-					return err
-				})
-			},
-		},
+		a.ensureCommand(resolver),
 		&cobra.Command{
 			Use: "build [ENGINE:VERSION...]", Short: "Build images here from Debian packages (default " + wantedImages[0].String() + ")",
 			RunE: func(cmd *cobra.Command, args []string) error {
+				specs, err := imageSpecs(args)
+				if err != nil {
+					return err
+				}
 				r, err := resolver()
-				return a.eachImage(cmd.Context(), args, err, func(ctx context.Context, s images.Spec) error {
+				return a.eachImage(cmd.Context(), specs, err, func(ctx context.Context, s images.Spec) error {
 					i, err := r.Build(ctx, s)
 					if err == nil {
 						fmt.Fprintf(a.out, "%s\t%s\t%s\t%s\n", s, i.Origin, i.Reference, i.Digest)
@@ -76,11 +71,52 @@ one pulled, or one built now from Debian packages.`,
 	return cmd
 }
 
-func (a *app) eachImage(ctx context.Context, names []string, err error, do func(context.Context, images.Spec) error) error {
-	if err != nil {
-		return err
+func (a *app) ensureCommand(resolver func() (*images.Resolver, error)) *cobra.Command {
+	where := string(fixtures.InContainers)
+	cmd := &cobra.Command{
+		Use: "ensure [ENGINE:VERSION...]", Short: "Have images ready: pulled, or built here (default " + wantedImages[0].String() + ")",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := config.CheckProvider(where); err != nil {
+				return usagef("option --on: %v", err)
+			}
+			specs, err := imageSpecs(args)
+			if err != nil {
+				return err
+			}
+			if needed, why := imagesNeeded(cmd.Context(), where); !needed {
+				a.note("no images are needed: %s", why)
+				return nil
+			}
+			r, err := resolver()
+			return a.eachImage(cmd.Context(), specs, err, func(ctx context.Context, s images.Spec) error {
+				i, err := r.Resolve(ctx, s)
+				if err == nil {
+					fmt.Fprintf(a.out, "%s\t%s\t%s\t%s\n", s, i.Origin, i.Reference, i.Digest)
+				}
+				return err
+			})
+		},
 	}
-	specs, err := imageSpecs(names)
+	cmd.Flags().StringVar(&where, "on", where, "do nothing unless drills that run `where` need images: auto, container, process, embedded")
+	return cmd
+}
+
+// imagesNeeded tells whether drills need images that run with an option --on, and why not.
+func imagesNeeded(ctx context.Context, where string) (needed bool, why string) {
+	switch where {
+	case string(fixtures.InContainers):
+		return true, ""
+	case config.Auto:
+		_, err := docker.Engine(ctx)
+		if absent := (*docker.AbsentError)(nil); errors.As(err, &absent) {
+			return false, absent.Brief()
+		}
+		return true, "" // whatever else is wrong is told by who needs the engine
+	}
+	return false, "drills run on " + where
+}
+
+func (a *app) eachImage(ctx context.Context, specs []images.Spec, err error, do func(context.Context, images.Spec) error) error {
 	if err != nil {
 		return err
 	}

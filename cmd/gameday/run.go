@@ -80,6 +80,11 @@ func (a *app) runCommand() *cobra.Command {
 It prints one verdict line for each drill and the path of the report to standard output, and
 progress to standard error. The exit code is the worst verdict's.
 
+A drill's system lives in containers if a Docker API answers (Docker, rootless Docker, Podman),
+else in processes of this machine if its server's binaries are installed, else, if it can, in the
+suite's own process. One line of the progress tells which and why. With --on it lives there or
+nowhere: a drill that cannot be run there is inconclusive.
+
 The first Ctrl-C or SIGTERM lets the running drill heal its fault and clean up; the second
 kills it, and "gameday clean" then removes what it left.
 
@@ -92,7 +97,8 @@ A gameday.yaml in the current directory is read if there is one:
   timeout: 1h`,
 		Example: `  gameday run
   gameday run ./scenarios/postgres --label flagship
-  gameday run ./drills/... --label 'postgres && !slow' --keep-going`,
+  gameday run ./drills/... --label 'postgres && !slow' --keep-going
+  gameday run ./drills/... --on container`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.patterns = args
 			return a.run(cmd.Context(), o)
@@ -102,7 +108,7 @@ A gameday.yaml in the current directory is read if there is one:
 	f.SortFlags = false
 	o.flags(cmd)
 	f.StringVar(&o.reportDir, "report-dir", "", "`directory` below which each run's evidence and reports go (default "+defaultReportDir+")")
-	f.StringVar(&o.on, "on", "", "`where` nodes live: "+strings.Join(config.Providers(), ", "))
+	f.StringVar(&o.on, "on", "", "`where` drills' systems live: "+strings.Join(config.Providers(), ", ")+" (default "+config.Auto+")")
 	f.DurationVar(&o.timeout, "timeout", 0, "`limit` for each suite (default "+short(defaultTimeout)+")")
 	f.Int64Var(&o.seed, "seed", 0, "`number` from which every random choice comes; 0 draws one")
 	f.BoolVar(&o.keepGoing, "keep-going", false, "run the next suite after one that did not pass")

@@ -76,7 +76,7 @@ func TestUsageErrors(t *testing.T) {
 		"rnu", "foo", "run --lable x", "run -x", "run --timeout", "run --timeout soon", "run --timeout -1s", "run --seed many", "run --output xml",
 		"run --on moon", "run --config nowhere.yaml", "run --config BAD", "run ./testdata/plain", "run ./nowhere", "list --output xml",
 		"judge", "judge EMPTY", "judge EMPTY/nowhere", "judge --output xml EMPTY", "report", "report EMPTY", "clean now", "clean --run x --dry-run",
-		"images biuld", "images build postgres", "images build postgres:1", "images list all", "doctor dcoker", "version please",
+		"images biuld", "images build postgres", "images build postgres:1", "images list all", "images ensure --on moon", "doctor dcoker", "version please",
 	} {
 		words := strings.Fields(strings.NewReplacer("EMPTY", empty, "BAD", bad).Replace(args))
 		c := gameday(t, words...)

@@ -160,7 +160,7 @@ func brief(err error) string {
 // name is a system as people know it.
 func name(n fixtures.Needs) string {
 	if n.Engine == "" {
-		return "this system"
+		return "the system"
 	}
 	return strings.TrimSpace(n.Engine + " " + n.Version)
 }
