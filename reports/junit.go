@@ -214,6 +214,7 @@ func junitNumbers(r *Record, outcome Outcome) *junitProperties {
 	var p junitProperties
 	p.add("gameday.verdict", outcome.String())
 	p.add("gameday.engine", line(strings.TrimSpace(r.System.Engine+" "+r.System.Version)))
+	p.add("gameday.provider", line(r.System.Provider))
 	p.add("gameday.disaster", line(r.Disaster))
 	p.add("gameday.seed", strconv.FormatInt(r.Seed, 10))
 	if r.Service.Reached {

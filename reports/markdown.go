@@ -25,17 +25,17 @@ func WriteMarkdown(w io.Writer, drills []Drill, opts ...Option) error {
 		b.WriteString("\n\n")
 	}
 	if len(s.drills)+len(s.skipped) > 0 {
-		b.WriteString("| | Drill | Disaster | RTA (objective) | RPA (objective) | Rows verified |\n|---|---|---|---|---|---|\n")
+		b.WriteString("| | Drill | Ran on | Disaster | RTA (objective) | RPA (objective) | Rows verified |\n|---|---|---|---|---|---|---|\n")
 	}
 	for i, d := range s.drills {
 		if b.Len() > summaryLimit/2 {
-			fmt.Fprintf(&b, "| | … and %s | | | | |\n", plural(int64(len(s.drills)-i), "more drill"))
+			fmt.Fprintf(&b, "| | … and %s | | | | | |\n", plural(int64(len(s.drills)-i), "more drill"))
 			break
 		}
 		b.WriteString(markdownRow(d.Record))
 	}
 	for _, k := range s.skipped {
-		fmt.Fprintf(&b, "| – not run | %s | %s | | | |\n", markdown(shorten(line(k.Scenario), 200)), markdown(shorten(line(k.Reason), 200)))
+		fmt.Fprintf(&b, "| – not run | %s | | %s | | | |\n", markdown(shorten(line(k.Scenario), 200)), markdown(shorten(line(k.Reason), 200)))
 	}
 	for i, d := range s.drills {
 		if outcome, _ := Verdict(d.Record); outcome == Passed {
@@ -60,9 +60,18 @@ func markdownRow(r *Record) string {
 	if n := r.rowsVerified(); n > 0 {
 		rows = number(n)
 	}
-	return fmt.Sprintf("| %s %s | %s | %s | %s | %s | %s |\n", symbol(outcome), outcome,
-		markdown(shorten(scenario(r), 200)), markdown(shorten(line(r.Disaster), 200)),
+	return fmt.Sprintf("| %s %s | %s | %s | %s | %s | %s | %s |\n", symbol(outcome), outcome,
+		markdown(shorten(scenario(r), 200)), markdown(ranOn(r)), markdown(shorten(line(r.Disaster), 200)),
 		markdown(strings.TrimPrefix(rtaText(r), "RTA ")), markdown(strings.TrimPrefix(rpaText(r), "RPA ")), rows)
+}
+
+// ranOn is the engine and where it lived: "postgres 17.11, container".
+func ranOn(r *Record) string {
+	s := line(strings.TrimSpace(r.System.Engine + " " + r.System.Version))
+	if p := line(r.System.Provider); p != "" {
+		s = strings.TrimPrefix(s+", "+p, ", ")
+	}
+	return firstText(s, "–")
 }
 
 func markdownFindings(r *Record) string {
