@@ -62,15 +62,19 @@ func (s *Statement) Inject(ctx context.Context, sys fixtures.System) error {
 	return op.Statement(ctx, "", s.Database, s.SQL)
 }
 
-// Propagate waits until every standby has applied the statement. A system without standbys has nowhere to copy it to.
+// Propagate waits until every standby, and every other copy, has applied the statement. A system without any has nowhere
+// to copy it to.
 func (s *Statement) Propagate(ctx context.Context, sys fixtures.System) (string, error) {
-	var standbys []string
+	var copies []string
 	for _, m := range sys.Members() {
 		if m.Role == fixtures.Standby {
-			standbys = append(standbys, m.Node.Name())
+			copies = append(copies, m.Node.Name())
 		}
 	}
-	if len(standbys) == 0 {
+	if c, ok := sys.(fixtures.Copier); ok {
+		copies = append(copies, c.Copies()...)
+	}
+	if len(copies) == 0 {
 		return "nowhere: the system has no standby", nil
 	}
 	r, ok := sys.(fixtures.Replicator)
@@ -80,7 +84,7 @@ func (s *Statement) Propagate(ctx context.Context, sys fixtures.System) (string,
 	if err := r.Replicated(ctx); err != nil {
 		return "", fmt.Errorf("wait until the damage is on every standby: %w", err)
 	}
-	return strings.Join(standbys, ", "), nil
+	return strings.Join(copies, ", "), nil
 }
 
 func unsupported(sys fixtures.System, need, purpose string) error {
