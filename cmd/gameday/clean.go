@@ -64,16 +64,29 @@ func leftovers(ctx context.Context) ([]string, error) {
 	return everywhere(func() ([]string, error) { return container.Leftovers(ctx) }, rundir.Leftovers)
 }
 
-// everywhere joins what was done in several places. That there is no Docker on a machine is nothing that could fail: it
-// holds nothing then. One that does not answer may.
+// everywhere joins what was done in several places.
 func everywhere(places ...func() ([]string, error)) (things []string, err error) {
 	var errs []error
 	for _, place := range places {
 		found, err := place()
 		things = append(things, found...)
-		if absent := (*docker.AbsentError)(nil); !errors.As(err, &absent) || !absent.Nowhere() {
-			errs = append(errs, err)
-		}
+		errs = append(errs, withoutDocker(err))
 	}
 	return things, errors.Join(errs...)
+}
+
+// withoutDocker leaves out of an error that there is no Docker on this machine: it holds nothing then. An engine that is
+// here and does not answer may.
+func withoutDocker(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // its parts are looked at one by one
+		var errs []error
+		for _, e := range joined.Unwrap() {
+			errs = append(errs, withoutDocker(e))
+		}
+		return errors.Join(errs...)
+	}
+	if absent := (*docker.AbsentError)(nil); errors.As(err, &absent) && absent.Nowhere() {
+		return nil
+	}
+	return err
 }
