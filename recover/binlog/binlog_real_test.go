@@ -1,0 +1,175 @@
+package binlog
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/container"
+	"github.com/recoverydrill/gameday/fixtures/images"
+	"github.com/recoverydrill/gameday/fixtures/mysql"
+	recovery "github.com/recoverydrill/gameday/recover"
+)
+
+// lab is a system with a backup and a mark: a row "before" lies between the two, in another file of the log, and a row
+// "after" behind the mark.
+type lab struct {
+	t      *testing.T
+	ctx    context.Context
+	system *mysql.System
+	spare  fixtures.Node
+	mark   fixtures.Mark
+	early  fixtures.Mark // before the backup
+	same   fixtures.Mark // where the backup ends
+	env    map[string]string
+	cut    string // where clients were sent
+}
+
+func newLab(t *testing.T, flavour mysql.Flavour) *lab {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	t.Cleanup(cancel)
+	run, err := fixtures.NewRun(t.TempDir())
+	noError(t, err)
+	provider, err := container.New(ctx, run, container.Options{Images: images.New(images.Options{Build: true, Log: t.Output()})})
+	noError(t, err)
+	t.Cleanup(func() { noError(t, provider.Close(context.WithoutCancel(ctx))) })
+	s, err := mysql.Cluster{Flavour: flavour, Spares: 1, Settings: map[string]string{"event_scheduler": "ON"}}.Open(ctx, run, provider)
+	noError(t, err)
+	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(ctx))) })
+	l := &lab{t: t, ctx: ctx, system: s, spare: s.Members()[1].Node}
+
+	l.do("create table moment (at varchar(10) primary key)", "create table tick (server int primary key)",
+		"create event tick on schedule every 1 second do insert ignore into app.tick values (@@server_id)")
+	l.early = l.newMark("early")
+	l.do("alter event tick disable")
+	b, err := s.Backup(ctx, "nightly")
+	noError(t, err)
+	l.same = fixtures.Mark{Label: "same", Position: b.Stop}
+	l.do("alter event tick enable")
+	l.do("flush local binary logs", "insert into moment values ('before')")
+	l.mark = l.newMark("good")
+	l.do("insert into moment values ('after')", "flush local binary logs", "insert into moment values ('later')")
+	noError(t, s.Archived(ctx, l.mark))
+	l.env, err = s.Environment(ctx)
+	noError(t, err)
+	return l
+}
+
+func (l *lab) do(statements ...string) {
+	l.t.Helper()
+	for _, text := range statements {
+		noError(l.t, l.system.Statement(l.ctx, "", "", text))
+	}
+}
+
+func (l *lab) newMark(label string) fixtures.Mark {
+	l.t.Helper()
+	m, err := l.system.Mark(l.ctx, label)
+	noError(l.t, err)
+	return m
+}
+
+func (l *lab) job(m fixtures.Mark) recovery.Job {
+	return recovery.Job{
+		System: l.system, Target: m, Env: l.env, Output: io.Discard, Step: func(name string) { l.t.Log(time.Now().Format("05.000"), name) },
+		CutOver: func(_ context.Context, hostport string) error { l.cut = hostport; return nil },
+	}
+}
+
+// on runs a script on the spare.
+func (l *lab) on(script string) string {
+	l.t.Helper()
+	res, err := l.spare.Exec(l.ctx, fixtures.Command{Args: []string{"sh", "-euc", script}, User: "mysql", Env: l.env})
+	noError(l.t, err)
+	return strings.TrimSpace(string(res.Stdout))
+}
+
+// ask puts a question to the spare's server, as its own user.
+func (l *lab) ask(question string) string {
+	l.t.Helper()
+	client := map[string]string{"mysql": "mysql", "mariadb": "mariadb"}[l.env["GAMEDAY_ENGINE"]]
+	return l.on(client + ` --defaults-file="$GAMEDAY_CLIENT_CONFIG" -BN -e "` + question + `"`)
+}
+
+// clear empties the spare.
+func (l *lab) clear() {
+	l.t.Helper()
+	if l.on(`cat "$GAMEDAY_PIDFILE" 2>/dev/null || :`) != "" {
+		noError(l.t, l.system.KillServer(l.ctx, l.spare))
+	}
+	l.on(`rm -rf "$GAMEDAY_DATADIR"`)
+}
+
+// rows are those of the table moment.
+const rows = "select coalesce(group_concat(at order by at), '') from app.moment"
+
+// ownEvents counts what the schedule of the restored server itself has done.
+const ownEvents = "select count(*) from app.tick where server = @@server_id"
+
+func TestProcedure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs Docker")
+	}
+	for _, flavour := range []mysql.Flavour{mysql.MySQL, mysql.MariaDB} {
+		t.Run(string(flavour), func(t *testing.T) {
+			t.Parallel() // half of the time is waiting
+			l := newLab(t, flavour)
+			l.whole(t)
+			l.refusals(t)
+			l.otherKinds(t)
+		})
+	}
+}
+
+// whole is the procedure from end to end, and what is left of it.
+func (l *lab) whole(t *testing.T) {
+	noError(t, To("").Recover(l.ctx, l.job(l.mark)))
+	if l.cut != "spare:3306" {
+		t.Errorf("clients were sent to %q", l.cut)
+	}
+	a, err := l.spare.Address(l.ctx, mysql.Port)
+	noError(t, err)
+	noError(t, l.system.Statement(l.ctx, a.Harness, "", "insert into moment values ('new')")) // over the network
+	if got := l.ask(rows); got != "before,new" {
+		t.Errorf("the restored server holds %q", got)
+	}
+	settings, err := l.system.Durability(l.ctx, a.Harness)
+	noError(t, err)
+	for _, s := range settings {
+		if !s.OK {
+			t.Errorf("setting %s is %q, want %s", s.Name, s.Value, s.Wanted)
+		}
+	}
+	if got := l.ask("select @@event_scheduler"); got != "ON" {
+		t.Errorf("the event scheduler is %s", got)
+	}
+	if left := l.on(`ls "$GAMEDAY_DATADIR".*.sql 2>/dev/null || :`); left != "" {
+		t.Errorf("left behind: %s", left)
+	}
+	wantError(t, To("").Recover(l.ctx, l.job(l.mark)), "fetch the base backup", "is not empty")
+	l.clear()
+}
+
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantError fails unless the error has all the words.
+func wantError(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one about %q", words)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("error %q does not mention %q", err, w)
+		}
+	}
+}

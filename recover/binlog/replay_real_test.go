@@ -1,0 +1,99 @@
+package binlog
+
+import (
+	"testing"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/mysql"
+)
+
+// restore is the procedure's part for a target, for its steps one by one.
+func (l *lab) restore(kind Kind, m fixtures.Mark) restore {
+	l.t.Helper()
+	p := To(kind)
+	target, err := p.target(m)
+	noError(l.t, err)
+	f, err := flavourOf(l.env["GAMEDAY_ENGINE"])
+	noError(l.t, err)
+	return restore{job: l.job(m), node: l.spare, flavour: f, target: target, limit: 2 * 60e9}
+}
+
+// refusals: with a part of the log missing or damaged the servers' own programs go on, or stop half way.
+func (l *lab) refusals(t *testing.T) {
+	noError(t, l.restore(Position, l.mark).fetch(l.ctx))
+	noError(t, l.restore(Position, l.mark).startClosed(l.ctx))
+	for _, c := range []struct{ name, damage, want string }{
+		{"a file that is missing in the middle", `rm "$D/$(ls "$D" | sed -n '/'"$F"'/{n;p;}')"`, "the log goes on to"},
+		{"the first file missing", `rm "$D/$F"`, "in which the backup ends"},
+		{"sixteen bytes damaged", `printf xxxxxxxxxxxxxxxx | dd of="$D/$M" bs=1 seek=$(($(stat -c %s "$D/$M") / 2)) conv=notrunc 2>/dev/null`, "ERROR"},
+		{"one letter of a value changed", `LC_ALL=C sed -i s/before/befqre/ "$D/$M"`, "rror"},
+	} {
+		l.on(`D=/data/broken; M=` + l.restore(Position, l.mark).target.file + `; F=$(sed -n s/^binlog_file=//p "$GAMEDAY_BACKUP/gameday-backup.info"); rm -rf $D; cp -a "$GAMEDAY_BINLOG_DIR" $D; ` + c.damage)
+		r := l.restore(Position, l.mark)
+		r.job.Env = with(l.env, "GAMEDAY_BINLOG_DIR", "/data/broken")
+		err := r.replay(l.ctx)
+		if err == nil {
+			t.Errorf("%s: no error", c.name)
+			continue
+		}
+		wantError(t, err, c.want)
+		t.Logf("%s: %v", c.name, err)
+		if got := l.ask(rows); got != "" {
+			t.Errorf("%s: half of it was replayed: %q", c.name, got)
+		}
+	}
+
+	// A log that ends before the target is none of the programs' business: they end it with success.
+	l.on(`rm -rf /data/broken; cp -a "$GAMEDAY_BINLOG_DIR" /data/broken`)
+	r := l.restore(Position, l.mark)
+	l.on("truncate -s " + l.boundary("/data/broken/"+r.target.file) + " /data/broken/" + r.target.file)
+	r.job.Env = with(l.env, "GAMEDAY_BINLOG_DIR", "/data/broken")
+	wantError(t, r.replay(l.ctx), "the log ended before the target")
+	// A target before the backup.
+	wantError(t, l.restore(Position, l.early).replay(l.ctx), "more than the target")
+	l.clear()
+}
+
+// boundary is where the second last event before the mark ends, in bytes.
+func (l *lab) boundary(file string) string {
+	l.t.Helper()
+	program := l.restore(Position, l.mark).flavour.binlog
+	return l.on(program + " --stop-position=" + l.restore(Position, l.mark).target.bytes + " " + file + " | grep -a '^# at' | awk '{print $3}' | uniq | tail -n 4 | head -n 1")
+}
+
+func with(env map[string]string, name, value string) map[string]string {
+	all := map[string]string{name: value}
+	for k, v := range env {
+		if k != name {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+func (l *lab) otherKinds(t *testing.T) {
+	for _, c := range []struct {
+		kind   Kind
+		target fixtures.Mark
+		want   string
+	}{
+		{GTID, l.mark, "before"}, {Time, l.mark, "before"}, {Latest, fixtures.Mark{}, "after,before,later"}, {Position, l.same, ""},
+	} {
+		r := l.restore(c.kind, c.target)
+		noError(t, r.fetch(l.ctx))
+		noError(t, r.startClosed(l.ctx))
+		noError(t, r.replay(l.ctx))
+		if got := l.ask(ownEvents); got != "0" {
+			t.Errorf("recovery to %s: an event of the schedule came during the replay", c.kind)
+		}
+		if got := l.ask(rows); got != c.want {
+			t.Errorf("recovery to %s brought back %q, want %q", c.kind, got, c.want)
+		}
+		a, err := l.spare.Address(l.ctx, mysql.Port)
+		noError(t, err)
+		if err := l.system.Statement(l.ctx, a.Harness, "", "insert into moment values ('too early')"); err == nil {
+			t.Errorf("recovery to %s: a client reached the server before it was ready", c.kind)
+		}
+		l.clear()
+	}
+}
