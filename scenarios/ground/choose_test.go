@@ -55,8 +55,10 @@ func needs(engine, version string, places ...fixtures.Place) fixtures.Needs {
 	return fixtures.Needs{Engine: engine, Version: version, Places: places}
 }
 
+func of(systems ...fixtures.Needs) []fixtures.Needs { return systems }
+
 func TestPlaceIsTheBestThatThereIs(t *testing.T) {
-	all := []fixtures.Needs{pg17, pg15, maria, sqlite}
+	all := of(pg17, pg15, maria, sqlite)
 	for name, c := range map[string]struct {
 		on      string
 		machine ground.Machine
@@ -65,15 +67,15 @@ func TestPlaceIsTheBestThatThereIs(t *testing.T) {
 		want    string // the choice, or the error
 	}{
 		"containers before processes": {
-			"auto", machine(true, "postgres 17"), []fixtures.Needs{pg17}, 0,
+			"auto", machine(true, "postgres 17"), of(pg17), 0,
 			"on container: Docker Engine API 1.41 at x",
 		},
 		"processes before this process": {
-			"auto", machine(false), []fixtures.Needs{own}, 0,
+			"auto", machine(false), of(own), 0,
 			"on process: processes; no Docker engine answers at x",
 		},
 		"this process where nothing else is": {
-			"auto", machine(false, "no root"), []fixtures.Needs{own}, 0,
+			"auto", machine(false, "no root"), of(own), 0,
 			"on embedded: this process; no Docker engine answers at x; processes need root",
 		},
 		"the first of several": {
@@ -89,15 +91,15 @@ func TestPlaceIsTheBestThatThereIs(t *testing.T) {
 			"on embedded: this process (sqlite lives nowhere else); no Docker engine answers at x; no server binaries of postgres 17, postgres 15, mariadb 10.11",
 		},
 		"an embedded one beside Docker": {
-			"auto", machine(true, "postgres 17"), []fixtures.Needs{sqlite}, 0,
+			"auto", machine(true, "postgres 17"), of(sqlite), 0,
 			"on embedded: this process (sqlite lives nowhere else)",
 		},
 		"no place": {
-			"auto", machine(false), []fixtures.Needs{pg17}, 0,
+			"auto", machine(false), of(pg17), 0,
 			"there is no place for postgres 17: no Docker engine answers at x: refused; start it; postgres 17 is not installed on this host: looked into /usr",
 		},
 		"no place for several": {
-			"auto", machine(false), []fixtures.Needs{pg17, pg15}, 0,
+			"auto", machine(false), of(pg17, pg15), 0,
 			"there is no place for postgres 17, postgres 15: no Docker engine answers at x: refused; start it; no server binaries of postgres 17, postgres 15",
 		},
 		"processes although Docker answers": {
@@ -113,15 +115,15 @@ func TestPlaceIsTheBestThatThereIs(t *testing.T) {
 			"postgres 17, postgres 15, mariadb 10.11, sqlite cannot live on container, which was asked for: no Docker engine answers at x: refused; start it",
 		},
 		"processes that cannot be had, in spite of Docker": {
-			"process", machine(true), []fixtures.Needs{pg17}, 0,
+			"process", machine(true), of(pg17), 0,
 			"postgres 17 cannot live on process, which was asked for: postgres 17 is not installed on this host: looked into /usr",
 		},
 		"an embedded one in containers": {
-			"container", machine(true), []fixtures.Needs{sqlite}, 0,
+			"container", machine(true), of(sqlite), 0,
 			"sqlite cannot live on container, which was asked for: only on embedded",
 		},
 		"a server in this process": {
-			"embedded", machine(true), []fixtures.Needs{pg17, maria}, 0,
+			"embedded", machine(true), of(pg17, maria), 0,
 			"postgres 17, mariadb 10.11 cannot live on embedded, which was asked for: only on container, process",
 		},
 		"nothing": {
@@ -129,7 +131,7 @@ func TestPlaceIsTheBestThatThereIs(t *testing.T) {
 			"choose a place: there is no system to choose it for",
 		},
 		"no such place": {
-			"moon", machine(true), []fixtures.Needs{pg17}, 0,
+			"moon", machine(true), of(pg17), 0,
 			`choose a place: "moon" is none of auto, container, process, embedded`,
 		},
 	} {
