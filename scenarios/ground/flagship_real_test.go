@@ -161,8 +161,12 @@ func TestPlaceThatWasAskedForIsNotReplaced(t *testing.T) {
 			if err == nil {
 				t.Errorf("it exits with 0:\n%s", said)
 			}
-			if rec := one(t, dir, "", reports.Inconclusive); !strings.Contains(rec.Error, want) {
+			rec := one(t, dir, "", reports.Inconclusive)
+			if !strings.Contains(rec.Error, want) {
 				t.Errorf("the record does not say %q: %s", want, rec.Error)
+			}
+			if !strings.HasSuffix(rec.Reproduce, " --on "+on) {
+				t.Errorf("what repeats it does not ask for the place: %s", rec.Reproduce)
 			}
 		})
 	}
