@@ -105,7 +105,9 @@ func killed(t *testing.T, binary, phase string, after time.Duration) (run string
 		t.Fatal(err)
 	}
 	reached := false
+	var said []string
 	for lines := bufio.NewScanner(progress); !reached && lines.Scan(); {
+		said = append(said, lines.Text())
 		reached = strings.HasPrefix(lines.Text(), "gameday: "+phase)
 	}
 	go io.Copy(io.Discard, progress) //nolint:errcheck // the rest of its progress
@@ -116,7 +118,7 @@ func killed(t *testing.T, binary, phase string, after time.Duration) (run string
 	_ = cmd.Wait() // killed, as it should be
 	runs, err := os.ReadDir(dir)
 	if err != nil || len(runs) != 1 || !reached {
-		t.Fatalf("want a run that was killed in %q, got %v, %v, reached %t", phase, runs, err, reached)
+		t.Fatalf("want a run that was killed in %q, got %v, %v, reached %t:\n%s", phase, runs, err, reached, strings.Join(said, "\n"))
 	}
 	return runs[0].Name()
 }
