@@ -161,7 +161,7 @@ func lookAtImages(ctx context.Context) advice {
 	if len(missing) > 0 {
 		return advice{"warn", "not here: " + strings.Join(missing, ", "), "gameday images ensure (or the first drill does it)"}
 	}
-	return advice{"ok", "what the shipped scenarios need is here", ""}
+	return advice{"ok", "what the main job needs in containers is here", ""}
 }
 
 // Space that a drill needs for its stores, backups and archives, and below which it cannot be expected to end.

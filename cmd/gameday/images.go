@@ -17,7 +17,7 @@ import (
 	"github.com/recoverydrill/gameday/scenarios/drill/config"
 )
 
-// wantedImages are those that the shipped scenarios need.
+// wantedImages are those that the main job needs in containers.
 var wantedImages = []images.Spec{{Engine: "postgres", Version: "17"}}
 
 func (a *app) imagesCommand() *cobra.Command {

@@ -131,9 +131,9 @@ func scenarioOf(f suites.Suite, rep *suites.Report, spec suites.Spec) scenario {
 			s.Labels = append(s.Labels, l)
 		}
 	}
-	for _, known := range images.Known() {
-		if slices.Contains(s.Labels, known.Engine) {
-			s.Engine = known.Engine
+	for _, engine := range engines() {
+		if slices.Contains(s.Labels, engine) {
+			s.Engine = engine
 		}
 	}
 	s.File, s.Line = spec.LeafNodeLocation.FileName, spec.LeafNodeLocation.LineNumber
@@ -143,6 +143,15 @@ func scenarioOf(f suites.Suite, rep *suites.Report, spec suites.Spec) scenario {
 		}
 	}
 	return s
+}
+
+// engines are the labels that name one.
+func engines() []string {
+	all := []string{"sqlite"} // needs no image
+	for _, known := range images.Known() {
+		all = append(all, known.Engine)
+	}
+	return all
 }
 
 func (a *app) printList(all []scenario, format string) error {

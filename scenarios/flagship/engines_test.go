@@ -33,12 +33,18 @@ type engine struct {
 	runbook  string
 }
 
+var viaBinlog = engine{
+	badWrite: `UPDATE shop.payments SET amount = 0`,
+	recovery: recovery.Command("../mysql/restore-payments.sh"), runbook: "scenarios/mysql/restore-payments.sh",
+}
+
 // engines are by the name that a system gives in its Info.
 var engines = map[string]engine{
 	"postgres": {
 		badWrite: `UPDATE shop.payments SET amount = 0`,
 		recovery: recovery.Command("../postgres/restore-payments.sh"), runbook: "scenarios/postgres/restore-payments.sh",
 	},
+	"mariadb": viaBinlog, "mysql": viaBinlog,
 	"sqlite": {
 		badWrite: `UPDATE payments SET amount = 0`,
 		recovery: litestream.To(litestream.Position), runbook: "recover/litestream",
