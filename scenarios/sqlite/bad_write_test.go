@@ -23,7 +23,7 @@ import (
 var _ = Describe("payments in a file", Label("sqlite", "pitr", "owner=payments"), func() {
 	It("return to the moment before a replicated bad write", Label("flagship"), SpecTimeout(2*time.Minute), func(ctx SpecContext) {
 		By("running an application on a file, with Litestream beside it and live traffic")
-		sys := suite.Start(ctx, sqlite.Store{Dataset: dataset.Shop(dataset.ShopOptions{})})
+		sys := suite.Start(ctx, sqlite.Store{Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.5})})
 		d := suite.Begin(ctx, sys, drill.Scenario{
 			Name:      "sqlite/replicated-bad-write",
 			Owner:     "payments",
