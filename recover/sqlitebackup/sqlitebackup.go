@@ -101,6 +101,13 @@ func (r restore) check(ctx context.Context) (err error) {
 	if said != "ok" {
 		return fmt.Errorf("the backup is damaged: %s", said)
 	}
+	var tables int
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return err
+	}
+	if tables == 0 { // a file of no bytes is a sound database
+		return errors.New("the backup is empty")
+	}
 	return nil
 }
 
