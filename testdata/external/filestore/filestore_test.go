@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"example.com/inventory/filestore"
+
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/embedded"
 	"github.com/recoverydrill/gameday/fixtures/fixturetest"
