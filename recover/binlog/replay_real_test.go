@@ -49,8 +49,9 @@ func (l *lab) refusals(t *testing.T) {
 	l.on("truncate -s " + l.boundary("/data/broken/"+r.target.file) + " /data/broken/" + r.target.file)
 	r.job.Env = with(l.env, "GAMEDAY_BINLOG_DIR", "/data/broken")
 	wantError(t, r.replay(l.ctx), "the log ended before the target")
-	// A target before the backup.
-	wantError(t, l.restore(Position, l.early).replay(l.ctx), "more than the target")
+	for _, kind := range []Kind{Position, GTID, Time} {
+		wantError(t, l.restore(kind, l.early).replay(l.ctx), "the backup is later than the target")
+	}
 	l.clear()
 }
 

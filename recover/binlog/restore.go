@@ -132,6 +132,8 @@ fi
 "$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --binary-mode --max-allowed-packet=1G <"$replay"
 rm "$replay"`
 
+// replay brings the server to the target and looks whether it is there: a log that ends too early is no error to the
+// programs that read it, and neither is a target that lies before the backup.
 func (r restore) replay(ctx context.Context) error {
 	env := map[string]string{"STOP": "", "STOP_FILE": ""}
 	switch r.target.kind {
@@ -142,37 +144,43 @@ func (r restore) replay(ctx context.Context) error {
 	case Time:
 		env["STOP"] = "--stop-datetime=" + r.target.time
 	}
+	if err := r.before(ctx); err != nil {
+		return err
+	}
 	if _, err := r.sh(ctx, replayScript, env); err != nil {
 		return err
 	}
 	return r.reached(ctx)
 }
 
-// reached is an error unless the server has all transactions of the target and, where the target says so exactly, no
-// other. A log that ends too early is no error to the programs that read it.
+// before is an error when the backup has transactions that the target has not. Afterwards the server may have some: a
+// target's position in the log and its transactions were not read in the same instant, and others were committing.
+func (r restore) before(ctx context.Context) error {
+	has, err := r.has(ctx)
+	if err != nil || r.target.gtid == "" {
+		return err
+	}
+	if ok, err := r.contains(ctx, r.target.gtid, has); err != nil || ok {
+		return err
+	}
+	return fmt.Errorf("the backup is later than the target: it has %s, want no more than %s", has, r.target.gtid)
+}
+
+// reached is an error unless the server has all transactions of the target.
 func (r restore) reached(ctx context.Context) error {
-	if r.target.gtid == "" {
-		return nil
-	}
-	has, err := r.sh(ctx, `sql "$HAS"`, map[string]string{"HAS": r.flavour.has})
-	if err != nil {
+	has, err := r.has(ctx)
+	if err != nil || r.target.gtid == "" {
 		return err
 	}
-	all, err := r.contains(ctx, has, r.target.gtid)
-	if err != nil {
+	if ok, err := r.contains(ctx, has, r.target.gtid); err != nil || ok {
 		return err
 	}
-	only, err := r.contains(ctx, r.target.gtid, has)
-	if err != nil {
-		return err
-	}
-	switch exact := r.target.kind == Position || r.target.kind == GTID; {
-	case !all:
-		return fmt.Errorf("the log ended before the target: the server has %s, want %s", has, r.target.gtid)
-	case exact && !only:
-		return fmt.Errorf("the server has more than the target: it has %s, want %s; is the backup later than the target?", has, r.target.gtid)
-	}
-	return nil
+	return fmt.Errorf("the log ended before the target: the server has %s, want %s", has, r.target.gtid)
+}
+
+// has asks the server for its transactions.
+func (r restore) has(ctx context.Context) (string, error) {
+	return r.sh(ctx, `sql "$HAS"`, map[string]string{"HAS": r.flavour.has})
 }
 
 // contains tells whether all transactions of one set are in another.

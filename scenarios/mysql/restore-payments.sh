@@ -18,7 +18,7 @@ runs() { case "$(ps -o stat= -p "$1")" in '' | Z*) false ;; esac; }
 case $engine in
 mysql)
 	client=mysql binlog=mysqlbinlog begin='RESET REPLICA ALL' alone=--skip-replica-start
-	arrived="gtid_subset('$to_gtids', @@gtid_executed) AND gtid_subset(@@gtid_executed, '$to_gtids')" ;;
+	arrived="gtid_subset('$to_gtids', @@global.gtid_executed)" ;;
 mariadb) # knows from its log which transactions it has, and a backup has no log
 	client=mariadb binlog=mariadb-binlog alone=--skip-slave-start
 	begin="RESET SLAVE ALL; RESET MASTER; SET GLOBAL gtid_binlog_state = '$(from gtid)'"
@@ -43,6 +43,7 @@ sql "$begin"
 
 echo "gameday: step replay the archived log up to $to_file:$to_bytes"
 file=$(from binlog_file)
+[ "$file" != "$to_file" ] || [ "$to_bytes" -ge "$(from binlog_pos)" ] || { echo "the backup is later than that"; exit 1; }
 set -- "$archive/$file"
 until [ "$file" = "$to_file" ]; do # one after the other: nobody else would notice that one is missing
 	file=$(printf '%s.%06d' "${file%.*}" "$(expr "${file##*.}" + 1)")
