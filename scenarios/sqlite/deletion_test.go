@@ -10,8 +10,8 @@ import (
 	"github.com/recoverydrill/gameday/fixtures/dataset"
 	"github.com/recoverydrill/gameday/fixtures/sqlite"
 	"github.com/recoverydrill/gameday/fixtures/traffic"
+	recovery "github.com/recoverydrill/gameday/recover"
 	"github.com/recoverydrill/gameday/recover/litestream"
-	"github.com/recoverydrill/gameday/recover/sqlitebackup"
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
 	"github.com/recoverydrill/gameday/scenarios/suite"
@@ -46,12 +46,13 @@ var _ = Describe("a deletion from a file", Label("sqlite", "owner=orders"), func
 			Disaster:  "A DELETE whose WHERE was forgotten empties the payments table of a file that has no replica.",
 			Answers:   answers,
 			Objective: drill.Objective{RTO: 30 * time.Second, RPO: time.Minute},
+			Runbook:   "scenarios/sqlite/restore-copy.sh",
 		})
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
 		d.Mark(ctx, "yesterday") // what the copy must hold at least
 		Expect(d.Backup(ctx)).To(Succeed())
 		Expect(d.Break(ctx, faults.DeleteRows("payments"))).To(Succeed())
-		Expect(d.Recover(ctx, sqlitebackup.Procedure{})).To(Succeed())
+		Expect(d.Recover(ctx, recovery.Command("./restore-copy.sh"))).To(Succeed())
 		Expect(d.Verify(ctx)).To(suite.HavePassed())
 	})
 })
