@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -136,11 +137,14 @@ func lookedIn(path string) string {
 	return fmt.Sprintf(" (looked in %s, the suite's directory)", dir)
 }
 
+// withheld are the beginnings of variables that would lead a command to another database than the drill's.
+var withheld = []string{"GAMEDAY_", "PG", "MYSQL_", "MARIADB_"}
+
 // inherited is the part of this process's environment that a person's shell would have too.
 func inherited() []string {
 	var keep []string
 	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "GAMEDAY_") && !strings.HasPrefix(kv, "PG") {
+		if !slices.ContainsFunc(withheld, func(prefix string) bool { return strings.HasPrefix(kv, prefix) }) {
 			keep = append(keep, kv)
 		}
 	}

@@ -37,8 +37,10 @@ func run(ctx context.Context, t *testing.T, c *HostCommand, env map[string]strin
 
 func TestCommandGetsItsEnvironmentAndIsUnderstood(t *testing.T) {
 	t.Setenv("GAMEDAY_SECRET_OF_THE_HARNESS", "leak")
-	t.Setenv("PGPASSWORD", "leak")
-	path := script(t, "#!/bin/sh\necho \"$GAMEDAY_TARGET_NAME\" \"$PGPASSWORD$GAMEDAY_SECRET_OF_THE_HARNESS\" >&2\necho 'gameday: step one'\nprintf 'gameday: cutover spare:5432'\n", 0o755)
+	for _, name := range []string{"PGPASSWORD", "MYSQL_PWD", "MARIADB_TLS_DISABLE_PEER_VERIFICATION"} {
+		t.Setenv(name, "leak")
+	}
+	path := script(t, "#!/bin/sh\necho \"$GAMEDAY_TARGET_NAME\" \"$PGPASSWORD$MYSQL_PWD$MARIADB_TLS_DISABLE_PEER_VERIFICATION$GAMEDAY_SECRET_OF_THE_HARNESS\" >&2\necho 'gameday: step one'\nprintf 'gameday: cutover spare:5432'\n", 0o755)
 	log, lines, err := run(t.Context(), t, Command(path), map[string]string{VarTargetName: "good"})
 	if err != nil {
 		t.Fatal(err)
