@@ -56,6 +56,9 @@ func (c *NodeCommand) Recover(ctx context.Context, job Job) error {
 		return fmt.Errorf("read the recovery script: %w", err)
 	}
 	path := "/tmp/gameday-recovery-" + c.Name()
+	if _, ok := node.(fixtures.Hosted); ok { // its /tmp is this host's
+		path = filepath.Join(job.WorkDir, c.Name())
+	}
 	if err := fixtures.WriteFile(ctx, node, path, script, fixtures.FileOptions{Mode: 0o755}); err != nil {
 		return fmt.Errorf("copy the recovery script to node %q: %w", c.Node, err)
 	}

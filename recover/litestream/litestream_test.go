@@ -88,6 +88,9 @@ func (b *bench) job() recovery.Job {
 
 // TestForms: each form of the target ends where it says, beside the damaged file or in its place, and as private.
 func TestForms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	for _, p := range []litestream.Procedure{
 		{}, litestream.To(litestream.Time), litestream.To(litestream.Latest), {InPlace: true}, {Kind: litestream.Time, InPlace: true},
 	} {
@@ -150,6 +153,9 @@ func TestLostFile(t *testing.T) {
 
 // TestRefusals: nobody is sent anywhere when the recovery cannot end where it should.
 func TestRefusals(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	for what, c := range map[string]struct {
 		p      litestream.Procedure
 		change func(*bench, *recovery.Job)

@@ -5,18 +5,15 @@ package sqlitebackup
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"syscall"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
+	"github.com/recoverydrill/gameday/fixtures/sqlite/handle"
 	recovery "github.com/recoverydrill/gameday/recover"
 )
 
@@ -89,26 +86,23 @@ func (r restore) copy(context.Context) (err error) {
 
 // check has SQLite read all of it.
 func (r restore) check(ctx context.Context) (err error) {
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: r.path}).EscapedPath()+"?mode=ro&immutable=1")
+	h, err := handle.Open(ctx, r.path, handle.Immutable)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	var said string
-	if err := db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&said); err != nil {
+	defer func() { err = errors.Join(err, h.Close()) }()
+	said, err := h.Value(ctx, "PRAGMA integrity_check(1)")
+	if err != nil {
 		return err
 	}
 	if said != "ok" {
 		return fmt.Errorf("the backup is damaged: %s", said)
 	}
-	var tables int
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
-		return err
+	tables, err := h.Value(ctx, "SELECT count(*) FROM sqlite_schema")
+	if err == nil && tables == "0" { // a file of no bytes is a sound database
+		err = errors.New("the backup is empty")
 	}
-	if tables == 0 { // a file of no bytes is a sound database
-		return errors.New("the backup is empty")
-	}
-	return nil
+	return err
 }
 
 func (r restore) cutOver(ctx context.Context) error { return r.job.CutOver(ctx, r.path) }
