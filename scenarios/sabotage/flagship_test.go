@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/recoverydrill/gameday/faults"
+	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/dataset"
 	"github.com/recoverydrill/gameday/fixtures/postgres"
 	"github.com/recoverydrill/gameday/fixtures/traffic"
@@ -30,10 +31,11 @@ type edit struct{ old, new string }
 // broken is a way to break the flagship's script.
 type broken struct {
 	edits   []edit
-	replace string        // the whole script, instead of edits
-	settle  time.Duration // traffic before the mark, for a sabotage that needs a past to lose
-	check   string        // the check that must fail
-	finding string        // a regular expression that one of its findings must match
+	replace string                                   // the whole script, instead of edits
+	before  func(SpecContext, fixtures.System) error // what happens first, with traffic running
+	settle  time.Duration                            // traffic before the mark, for a sabotage that needs a past to lose
+	check   string                                   // the check that must fail
+	finding string                                   // a regular expression that one of its findings must match
 }
 
 const cutOver = `echo "gameday: cutover $GAMEDAY_HOST_SPARE:$GAMEDAY_PORT"`
@@ -74,37 +76,50 @@ var flagship = map[string]broken{
 var _ = Describe("the flagship's script", Label("postgres", "sabotage"), func() {
 	for name, b := range flagship {
 		It("is caught when it "+name, SpecTimeout(4*time.Minute), func(ctx SpecContext) {
-			script := b.write(GinkgoT().TempDir())
-			d := beginFlagship(ctx, "sabotage/"+strings.ReplaceAll(name, " ", "-"))
-			Expect(d.Backup(ctx)).To(Succeed())
-			Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
-			wait(ctx, b.settle)
-			good := d.Mark(ctx, "before the bad deploy")
-			Expect(d.Break(ctx, faults.BadWrite(`UPDATE shop.payments SET amount = 0`))).To(Succeed())
-			err := d.Recover(ctx, recovery.Command(script), drill.To(good)) // may say that the service is not back
-			rec := d.Verify(ctx)
-			Expect(rec).NotTo(suite.HavePassed())
-			Expect(rec.Outcome).To(Equal(reports.Failed), "Recover said: %v", err)
-			Expect(findings(rec, b.check)).To(ContainElement(MatchRegexp(b.finding)))
+			b.caught(ctx, postgresFlagship, "sabotage/"+strings.ReplaceAll(name, " ", "-"), "../postgres/restore-payments.sh")
 		})
 	}
 
 	It("is not asked when the bad write is harmless: the drill is void", SpecTimeout(4*time.Minute), func(ctx SpecContext) {
-		d := beginFlagship(ctx, "sabotage/harmless-fault")
-		Expect(d.Backup(ctx)).To(Succeed())
-		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
-		good := d.Mark(ctx, "before nothing")
-		Expect(d.Break(ctx, faults.BadWrite(`SELECT 1`))).To(MatchError(drill.ErrNoEffect))
-		Expect(d.Recover(ctx, recovery.Command("true"), drill.To(good))).To(MatchError(drill.ErrNoEffect))
-		Expect(d.Finish(ctx)).To(Succeed())
-		Expect(d.Record().Outcome).To(Equal(reports.Inconclusive))
-		Expect(d.Record().Headline).To(ContainSubstring("no effect"))
+		harmless(ctx, postgresFlagship, "sabotage/harmless-fault")
 	})
 })
 
-func beginFlagship(ctx SpecContext, name string) *suite.Drill {
+var postgresFlagship = postgres.Cluster{Standbys: 1, Spares: 1, Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.1})}
+
+// caught runs the flagship with the broken script and wants it red.
+func (b broken) caught(ctx SpecContext, on fixtures.Blueprint, name, good string) {
 	GinkgoHelper()
-	sys := suite.Start(ctx, postgres.Cluster{Standbys: 1, Spares: 1, Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.1})})
+	script := b.write(good, GinkgoT().TempDir())
+	sys, d := beginFlagship(ctx, on, name)
+	Expect(d.Backup(ctx)).To(Succeed())
+	Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
+	if b.before != nil {
+		Expect(b.before(ctx, sys)).To(Succeed())
+	}
+	wait(ctx, b.settle)
+	mark := d.Mark(ctx, "before the bad deploy")
+	Expect(d.Break(ctx, faults.BadWrite(`UPDATE shop.payments SET amount = 0`))).To(Succeed())
+	caught(ctx, d, recovery.Command(script), mark, b.check, b.finding)
+}
+
+// harmless runs the flagship with a statement that breaks nothing.
+func harmless(ctx SpecContext, on fixtures.Blueprint, name string) {
+	GinkgoHelper()
+	_, d := beginFlagship(ctx, on, name)
+	Expect(d.Backup(ctx)).To(Succeed())
+	Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
+	good := d.Mark(ctx, "before nothing")
+	Expect(d.Break(ctx, faults.BadWrite(`SELECT 1`))).To(MatchError(drill.ErrNoEffect))
+	Expect(d.Recover(ctx, recovery.Command("true"), drill.To(good))).To(MatchError(drill.ErrNoEffect))
+	Expect(d.Finish(ctx)).To(Succeed())
+	Expect(d.Record().Outcome).To(Equal(reports.Inconclusive))
+	Expect(d.Record().Headline).To(ContainSubstring("no effect"))
+}
+
+func beginFlagship(ctx SpecContext, on fixtures.Blueprint, name string) (fixtures.System, *suite.Drill) {
+	GinkgoHelper()
+	sys := suite.Start(ctx, on)
 	var d *suite.Drill
 	DeferCleanup(func(ctx SpecContext) { judgeAgain(ctx, d) }) // before Begin, so that it runs after the record is finished
 	d = suite.Begin(ctx, sys, drill.Scenario{
@@ -113,7 +128,7 @@ func beginFlagship(ctx SpecContext, name string) *suite.Drill {
 		Objective:    drill.Objective{RTO: time.Minute, RPO: time.Minute},
 		ServiceLimit: 5 * time.Second,
 	})
-	return d
+	return sys, d
 }
 
 // judgeAgain wants the same verdict from the evidence alone: the servers are about to go.
@@ -126,11 +141,11 @@ func judgeAgain(ctx SpecContext, d *suite.Drill) {
 }
 
 // write makes the broken script from the good one.
-func (b broken) write(dir string) string {
+func (b broken) write(from, dir string) string {
 	GinkgoHelper()
 	text := b.replace
 	if text == "" {
-		good, err := os.ReadFile("../postgres/restore-payments.sh")
+		good, err := os.ReadFile(from) //nolint:gosec // a script of ours
 		Expect(err).NotTo(HaveOccurred())
 		text = string(good)
 		for _, e := range b.edits {
