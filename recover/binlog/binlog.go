@@ -75,8 +75,11 @@ func (p Procedure) Recover(ctx context.Context, job recovery.Job) error {
 		name string
 		do   func(context.Context) error
 	}{
-		{"fetch the base backup", r.fetch}, {"start a server that clients cannot reach", r.startClosed},
-		{"replay the binary log", r.replay}, {"start it for clients", r.startOpen}, {"cut over", r.cutOver},
+		{"fetch the base backup", r.fetch},
+		{"start a server that clients cannot reach", r.startClosed},
+		{"replay the binary log", r.replay},
+		{"start it for clients", r.startOpen},
+		{"cut over", r.cutOver},
 	} {
 		job.Step(s.name)
 		if err := s.do(ctx); err != nil {

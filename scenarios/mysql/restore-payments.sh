@@ -26,9 +26,9 @@ mariadb) # knows from its log which transactions it has, and a backup has no log
 esac
 sql() { "$client" --defaults-file="$login" --batch --skip-column-names --execute="$1"; }
 start() {
-	setsid "$server" --defaults-file="$config" "$@" </dev/null >/tmp/restore.log 2>&1 &
+	setsid "$server" --defaults-file="$config" "$@" </dev/null >"$data.restore.log" 2>&1 &
 	until sql 'SELECT 1' >/dev/null 2>&1; do
-		runs $! || { cat /tmp/restore.log; exit 1; }
+		runs $! || { cat "$data.restore.log"; exit 1; }
 		sleep 0.1
 	done
 }
@@ -38,7 +38,7 @@ mkdir -m 0700 "$data"
 cp -a "$backup/data/." "$data/"
 
 echo "gameday: step start a server that clients cannot reach"
-start --skip-networking --event-scheduler=OFF "$alone" --log-error=/tmp/restore.log
+start --skip-networking --event-scheduler=OFF "$alone" --log-error="$data.restore.log"
 sql "$begin"
 
 echo "gameday: step replay the archived log up to $to_file:$to_bytes"
