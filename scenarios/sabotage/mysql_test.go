@@ -27,7 +27,8 @@ var flagshipLog = map[string]broken{
 	"stops 30 s too early": {
 		edits: []edit{
 			{`to_file="${place%:*}"`, `early="$(date -u -d "$GAMEDAY_TARGET_TIME - 30 seconds" '+%F %T')" to_file="${place%:*}"`},
-			{stopThere, `--stop-datetime="$early"`}, believes,
+			{stopThere, `--stop-datetime="$early"`},
+			believes,
 		},
 		settle: 35 * time.Second,
 		check:  "ledger", finding: `\d+ .*acknowledged before the mark`,
@@ -37,7 +38,8 @@ var flagshipLog = map[string]broken{
 			{"place=${GAMEDAY_TARGET_POSITION%% *}\n", "place=$($GAMEDAY_NODE_PRIMARY sh -euc \"" +
 				"for c in mysql mariadb; do ! command -v \\$c || \\$c --defaults-file=$GAMEDAY_CLIENT_CONFIG -e 'FLUSH LOCAL BINARY LOGS'; done; " +
 				"sleep 2; ls $GAMEDAY_BINLOG_DIR\" | tail -n 2 | head -n 1)\n"},
-			{stopThere + " ", ""}, believes,
+			{stopThere + " ", ""},
+			believes,
 		},
 		check: "contents", finding: `shop\.payments: \d+ of \d+ rows changed`,
 	},
