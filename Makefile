@@ -11,6 +11,8 @@ LABEL ?= flagship
 ON ?= auto
 # The image that it needs in containers.
 DRILL_IMAGE ?= postgres:17
+# Which broken recoveries `make sabotage` tries, by their labels.
+SABOTAGE ?= full || !full
 # The images that the tests need.
 TEST_IMAGES ?= postgres:15 postgres:17 postgres:18 mysql:9.7 mariadb:11.8 mariadb:10.11
 
@@ -34,6 +36,14 @@ check: fmt-check vet lint test-short ## format, vet, lint, layers and the tests 
 test: docker images servers ## all tests, with real servers
 	$(GO) test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v /scenarios/)
 	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) ./scenarios/...
+
+.PHONY: test-all
+test-all: export GAMEDAY_TESTS := all
+test-all: test sabotage ## the same on every version of every engine, and every broken recovery: an hour and a half
+
+.PHONY: sabotage
+sabotage: docker images ## every broken recovery on every version of every engine; ON=process for those that are installed here
+	GAMEDAY_ON='$(ON)' $(GO) test -count=1 -timeout 90m ./scenarios/sabotage -ginkgo.label-filter='$(SABOTAGE)'
 
 .PHONY: drill
 drill: build ## run the main drill on the best that is here; its verdict is the exit code

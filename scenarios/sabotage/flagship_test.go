@@ -74,10 +74,18 @@ var flagship = map[string]broken{
 }
 
 var _ = Describe("the flagship's script", Label("postgres", "sabotage"), func() {
-	for name, b := range flagship {
-		It("is caught when it "+name, SpecTimeout(4*time.Minute), func(ctx SpecContext) {
-			b.caught(ctx, postgresFlagship, "sabotage/"+strings.ReplaceAll(name, " ", "-"), "../postgres/restore-payments.sh")
-		})
+	for _, version := range []string{"17", "15", "18"} {
+		on := postgresFlagship
+		on.Version = version
+		for name, b := range flagship {
+			labels := Label("version=" + version)
+			if version != "17" || b.settle > 0 { // time to lose is time to wait
+				labels = append(labels, full)
+			}
+			It("is caught on PostgreSQL "+version+" when it "+name, labels, SpecTimeout(4*time.Minute), func(ctx SpecContext) {
+				b.caught(ctx, on, "sabotage/"+strings.ReplaceAll("postgres "+version+" "+name, " ", "-"), "../postgres/restore-payments.sh")
+			})
+		}
 	}
 
 	It("is not asked when the bad write is harmless: the drill is void", SpecTimeout(4*time.Minute), func(ctx SpecContext) {

@@ -7,13 +7,16 @@ import (
 	"github.com/recoverydrill/gameday/scenarios/suite"
 )
 
-// The full set takes half an hour: it is run when labels are asked for, as with -ginkgo.label-filter=full.
+// full is the label of what is left out unless labels are asked for: on the older versions the same is caught by the same
+// checks, and the whole takes most of an hour (make sabotage).
+const full = "full"
+
 func TestSabotage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs Docker")
 	}
 	if f := flag.Lookup("ginkgo.label-filter"); f.Value.String() == "" {
-		if err := f.Value.Set("!full"); err != nil {
+		if err := f.Value.Set("!" + full); err != nil {
 			t.Fatal(err)
 		}
 	}
