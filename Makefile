@@ -32,14 +32,22 @@ help: ## list the targets
 .PHONY: check
 check: fmt-check vet lint test-short ## format, vet, lint, layers and the tests without servers: under a minute
 
+# The suites, which take a filter of labels, and the other tests of scenarios. Older versions are drilled as local processes
+# by scenarios/ground.
+SUITES := ./scenarios/flagship ./scenarios/postgres ./scenarios/mysql ./scenarios/sqlite ./scenarios/sabotage
+DRILLS ?= !full && !version=15 && !version=10.11
+
 .PHONY: test
 test: docker images servers ## all tests, with real servers
 	$(GO) test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v /scenarios/)
-	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) ./scenarios/...
+	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $$($(GO) list ./scenarios/... | grep -vxF "$$($(GO) list $(SUITES))")
+	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $(SUITES) -ginkgo.label-filter='$(DRILLS)'
 
 .PHONY: test-all
 test-all: export GAMEDAY_TESTS := all
-test-all: test sabotage ## the same on every version of every engine, and every broken recovery: an hour and a half
+test-all: DRILLS := full || !full
+test-all: TEST_TIMEOUT := 90m
+test-all: test ## the same on every version of every engine, and every broken recovery: an hour
 
 .PHONY: sabotage
 sabotage: docker images ## every broken recovery on every version of every engine; ON=process for those that are installed here
