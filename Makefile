@@ -32,15 +32,14 @@ help: ## list the targets
 .PHONY: check
 check: fmt-check vet lint test-short ## format, vet, lint, layers and the tests without servers: under a minute
 
-# The suites, which take a filter of labels, and the other tests of scenarios. Older versions are drilled as local processes
-# by scenarios/ground.
+# The suites, which take a filter of labels. Older versions are drilled as local processes by scenarios/ground.
 SUITES := ./scenarios/flagship ./scenarios/postgres ./scenarios/mysql ./scenarios/sqlite ./scenarios/sabotage
-DRILLS ?= !full && !version=15 && !version=10.11
+DRILLS ?= !full && !version=15 && !version=18 && !version=10.11
 
 .PHONY: test
 test: docker images servers ## all tests, with real servers
 	$(GO) test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v /scenarios/)
-	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $$($(GO) list ./scenarios/... | grep -vxF "$$($(GO) list $(SUITES))")
+	$(GO) test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $$($(GO) list ./scenarios/... | grep -vxF "$$($(GO) list $(SUITES))")
 	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $(SUITES) -ginkgo.label-filter='$(DRILLS)'
 
 .PHONY: test-all
