@@ -6,7 +6,6 @@ package binlog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -66,27 +65,18 @@ func (p Procedure) Recover(ctx context.Context, job recovery.Job) error {
 	if err != nil {
 		return err
 	}
-	node, err := p.spare(job.System)
+	node, err := recovery.SpareNode(job.System, p.Node)
 	if err != nil {
-		return err
+		return fmt.Errorf("binlog: %w", err)
 	}
 	r := restore{job: job, node: node, flavour: f, target: t, limit: p.Limit}
-	for _, s := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"fetch the base backup", r.fetch},
-		{"start a server that clients cannot reach", r.startClosed},
-		{"replay the binary log", r.replay},
-		{"start it for clients", r.startOpen},
-		{"cut over", r.cutOver},
-	} {
-		job.Step(s.name)
-		if err := s.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	return nil
+	return job.Run(ctx,
+		recovery.Step{Name: "fetch the base backup", Do: r.fetch},
+		recovery.Step{Name: "start a server that clients cannot reach", Do: r.startClosed},
+		recovery.Step{Name: "replay the binary log", Do: r.replay},
+		recovery.Step{Name: "start it for clients", Do: r.startOpen},
+		recovery.Step{Name: "cut over", Do: r.cutOver},
+	)
 }
 
 // target is a mark in the parts that the programs want.
@@ -128,16 +118,4 @@ func (p Procedure) target(m fixtures.Mark) (target, error) {
 		return target{}, fmt.Errorf("binlog: the drill gave no target %s: ask for one with drill.To(mark)", t.kind)
 	}
 	return t, nil
-}
-
-func (p Procedure) spare(sys fixtures.System) (fixtures.Node, error) {
-	if p.Node != "" {
-		return recovery.Member(sys, p.Node)
-	}
-	for _, m := range sys.Members() {
-		if m.Role == fixtures.Spare {
-			return m.Node, nil
-		}
-	}
-	return nil, errors.New("binlog: the system has no spare node to restore on: give the cluster one (Spares: 1)")
 }

@@ -66,16 +66,11 @@ func (p Procedure) Recover(ctx context.Context, job recovery.Job) error {
 	if err != nil {
 		return fmt.Errorf("litestream: %w", err)
 	}
-	for _, s := range []struct {
-		name string
-		do   func(context.Context) error
-	}{{"restore from the replica", r.restore}, {"give it owner and mode", r.own}, {"cut over", r.cutOver}} {
-		job.Step(s.name)
-		if err := s.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	return nil
+	return job.Run(ctx,
+		recovery.Step{Name: "restore from the replica", Do: r.restore},
+		recovery.Step{Name: "give it owner and mode", Do: r.own},
+		recovery.Step{Name: "cut over", Do: r.cutOver},
+	)
 }
 
 type restore struct {

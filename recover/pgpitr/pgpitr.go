@@ -56,21 +56,17 @@ func (p Procedure) Recover(ctx context.Context, job recovery.Job) error {
 	if err != nil {
 		return err
 	}
-	node, err := p.spare(job.System)
+	node, err := recovery.SpareNode(job.System, p.Node)
 	if err != nil {
-		return err
+		return fmt.Errorf("pgpitr: %w", err)
 	}
 	r := restore{job: job, node: node, setting: setting, limit: p.Limit}
-	for _, s := range []struct {
-		name string
-		do   func(context.Context) error
-	}{{"fetch the base backup", r.fetch}, {"replay the log", r.replay}, {"wait for the promotion", r.promoted}, {"cut over", r.cutOver}} {
-		job.Step(s.name)
-		if err := s.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	return nil
+	return job.Run(ctx,
+		recovery.Step{Name: "fetch the base backup", Do: r.fetch},
+		recovery.Step{Name: "replay the log", Do: r.replay},
+		recovery.Step{Name: "wait for the promotion", Do: r.promoted},
+		recovery.Step{Name: "cut over", Do: r.cutOver},
+	)
 }
 
 // target is the recovery_target_* setting, without the quotes' content being trusted to be harmless.
@@ -90,18 +86,6 @@ func (p Procedure) target(m fixtures.Mark) (string, error) {
 		return "", fmt.Errorf("pgpitr: the drill gave no target %s: ask for one with drill.To(mark)", p.kind())
 	}
 	return fmt.Sprintf("recovery_target_%s = '%s'", p.kind(), strings.ReplaceAll(v, "'", "''")), nil
-}
-
-func (p Procedure) spare(sys fixtures.System) (fixtures.Node, error) {
-	if p.Node != "" {
-		return recovery.Member(sys, p.Node)
-	}
-	for _, m := range sys.Members() {
-		if m.Role == fixtures.Spare {
-			return m.Node, nil
-		}
-	}
-	return nil, errors.New("pgpitr: the system has no spare node to restore on: give the cluster one (Spares: 1)")
 }
 
 type restore struct {

@@ -32,16 +32,11 @@ func (Procedure) Recover(ctx context.Context, job recovery.Job) error {
 		return errors.New("sqlite backup: there is no base backup in the vault: GAMEDAY_BACKUP or GAMEDAY_FILE is empty")
 	}
 	r.path = filepath.Join(filepath.Dir(r.old), "restored-from-"+filepath.Base(filepath.Dir(r.backup))+".db")
-	for _, s := range []struct {
-		name string
-		do   func(context.Context) error
-	}{{"copy the backup", r.copy}, {"check the copy", r.check}, {"cut over", r.cutOver}} {
-		job.Step(s.name)
-		if err := s.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	return nil
+	return job.Run(ctx,
+		recovery.Step{Name: "copy the backup", Do: r.copy},
+		recovery.Step{Name: "check the copy", Do: r.check},
+		recovery.Step{Name: "cut over", Do: r.cutOver},
+	)
 }
 
 type restore struct {
