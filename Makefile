@@ -2,7 +2,8 @@
 .DEFAULT_GOAL := help
 
 GO ?= go
-# What `go test` may take for one package, real servers included. Drills run one after another: they keep a clock.
+# What `go test` may take for one package, real servers included. Drills run one after another: they keep a clock, and on a
+# machine that is busy all the time they are inconclusive.
 TEST_TIMEOUT ?= 30m
 # The drill that `make drill` runs, and where: auto takes the best that this machine has, container, process and embedded
 # are there or nowhere.
@@ -13,8 +14,9 @@ ON ?= auto
 DRILL_IMAGE ?= postgres:17
 # Which broken recoveries `make sabotage` tries, by their labels.
 SABOTAGE ?= full || !full
-# The images that the tests need.
-TEST_IMAGES ?= postgres:15 postgres:17 postgres:18 mysql:9.7 mariadb:11.8 mariadb:10.11
+# The images that the tests need, and those that the same on every version needs besides.
+TEST_IMAGES ?= postgres:17 mysql:9.7 mariadb:11.8 mariadb:10.11
+OTHER_IMAGES := postgres:15 postgres:18
 
 GOLANGCI_VERSION := v2.15.0
 TOOLS := $(CURDIR)/.cache/bin
@@ -32,25 +34,34 @@ help: ## list the targets
 .PHONY: check
 check: fmt-check vet lint test-short ## format, vet, lint, layers and the tests without servers: under a minute
 
-# The suites, which take a filter of labels. Older versions are drilled as local processes by scenarios/ground.
-SUITES := ./scenarios/flagship ./scenarios/postgres ./scenarios/mysql ./scenarios/sqlite ./scenarios/sabotage
+# The suites that ship, of which the matrix of drills is made, and all of them, with recoveries that are broken or
+# interrupted. They take a filter of labels. Older versions are drilled as local processes by scenarios/ground.
+SHIPPED := ./scenarios/postgres ./scenarios/mysql ./scenarios/sqlite ./scenarios/derived
+SUITES := ./scenarios/flagship $(SHIPPED) ./scenarios/sabotage
 DRILLS ?= !full && !version=15 && !version=18 && !version=10.11
 
 .PHONY: test
 test: docker images servers ## all tests, with real servers
 	$(GO) test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v /scenarios/)
-	$(GO) test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $$($(GO) list ./scenarios/... | grep -vxF "$$($(GO) list $(SUITES))")
-	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $(SUITES) -ginkgo.label-filter='$(DRILLS)'
+	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $$($(GO) list ./scenarios/... | grep -vxF "$$($(GO) list $(SUITES) ./scenarios/crash)")
+	$(GO) test -count=1 -run TestOutcomes ./scenarios/crash
+	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $(SUITES) $(INTERRUPTED) -ginkgo.label-filter='$(DRILLS)'
 
 .PHONY: test-all
 test-all: export GAMEDAY_TESTS := all
 test-all: DRILLS := full || !full
+test-all: TEST_IMAGES += $(OTHER_IMAGES)
+test-all: INTERRUPTED := ./scenarios/crash
 test-all: TEST_TIMEOUT := 90m
-test-all: test ## the same on every version of every engine, and every broken recovery: an hour
+test-all: test ## the same on every version of every engine, every fault, every broken and every interrupted recovery: hours
 
 .PHONY: sabotage
-sabotage: docker images ## every broken recovery on every version of every engine; ON=process for those that are installed here
-	GAMEDAY_ON='$(ON)' $(GO) test -count=1 -timeout 90m ./scenarios/sabotage -ginkgo.label-filter='$(SABOTAGE)'
+sabotage: docker images ## every broken recovery on every version of every engine, into docs/sabotages.json; ON=process for those that are installed here
+	GAMEDAY_ON='$(ON)' $(GO) test -count=1 -timeout 90m ./scenarios/sabotage -ginkgo.label-filter='$(SABOTAGE)' -keep-results
+
+.PHONY: sabotage-table
+sabotage-table: go ## docs/sabotages.md: every way of being wrong, how it is tried, and what the runs have shown
+	$(GO) test -count=1 ./verify/sabotage/corpus -run TestTable -update
 
 .PHONY: drill
 drill: build ## run the main drill on the best that is here; its verdict is the exit code
@@ -88,6 +99,31 @@ fmt-check: $(GOLANGCI)
 .PHONY: test-short
 test-short: go
 	$(GO) test -count=1 -short ./...
+
+.PHONY: drills
+drills: docker images servers ## every shipped scenario, in one run of the command; LABEL=expression for some
+	bin/gameday run $(SHIPPED) $(if $(filter command%,$(origin LABEL)),--label '$(LABEL)') --on '$(ON)'
+
+.PHONY: crash
+crash: docker images ## interrupt the restores at every step and run them again; writes docs/crash-matrix.md
+	$(GO) test -count=1 -timeout 90m ./scenarios/crash -ginkgo.label-filter=full
+	@head=$$(sed '/^|/,$$d' docs/crash-matrix.md) && table=$$(cat "$$(ls -td scenarios/crash/gameday-report/*/ | head -n 1)crash-matrix.md") && printf '%s\n\n%s\n' "$$head" "$$table" >docs/crash-matrix.md
+
+.PHONY: calibration
+calibration: ## outages of known length, held against the service clock; writes the table of docs/clock-calibration.md
+	GAMEDAY_TESTS=all $(GO) test -count=1 -timeout 20m ./verify/calibration -args -write
+
+.PHONY: mutation
+mutation: docker images servers ## 10,000 random changes of contents on each engine, 200 of structure, each of which must be seen
+	GAMEDAY_TESTS=all $(GO) test -count=1 -timeout 3h -v ./verify/mutation
+
+.PHONY: matrix
+matrix: build ## docs/matrix.md: which disaster is drilled on which engine with which recovery
+	@head=$$(sed '/^|/,$$d' docs/matrix.md) && table=$$(bin/gameday list $(SHIPPED) --output matrix) && printf '%s\n\n%s\n' "$$head" "$$table" >docs/matrix.md
+
+.PHONY: print-matrix
+print-matrix: build
+	@bin/gameday list $(SHIPPED) --output matrix
 
 .PHONY: report-picture
 report-picture: ## docs/report.png: a picture of the newest report, or of REPORT=path/to/report.html

@@ -45,6 +45,13 @@ var heavy = []struct{ library, owner, also string }{
 	{library: "github.com/Shopify/toxiproxy", owner: "fixtures/route"},
 }
 
+// drivers are the libraries by which an engine is talked to, and engineless the packages that serve every engine: a suite
+// that uses one engine is not to carry the others.
+var (
+	drivers    = []string{"github.com/jackc/pgx", "github.com/go-sql-driver/mysql", "modernc.org/sqlite", "github.com/benbjohnson/litestream"}
+	engineless = []string{"fixtures/manifest", "faults", "recover", "reports", "verify", "verify/sabotage", "scenarios/drill", "scenarios/suite"}
+)
+
 // ginkgoKnown is the only package whose own code knows Ginkgo or Gomega. Tests may use them, except the command's:
 // importing Ginkgo registers some fifty flags in every binary.
 const ginkgoKnown = "scenarios/suite"
@@ -170,6 +177,13 @@ func breaches(p listed) []string {
 			}
 		}
 	}
+	if slices.Contains(engineless, folder) {
+		for _, i := range p.Deps {
+			if within(i, drivers...) {
+				breach(i, "it serves every engine, and must know none, not even through another package")
+			}
+		}
+	}
 	if top == "cmd" {
 		for _, i := range slices.Concat(p.Deps, tests) {
 			if within(i, ginkgoLibraries...) {
@@ -271,6 +285,8 @@ func TestBreachesAreFound(t *testing.T) {
 		"ginkgo in drill":                  {listed{ImportPath: ours("scenarios/drill"), Imports: []string{"github.com/onsi/gomega"}}, "know Ginkgo and Gomega"},
 		"ginkgo in cmd, through another":   {listed{ImportPath: ours("cmd/gameday"), Deps: []string{"github.com/onsi/ginkgo/v2/types"}}, "the command must not"},
 		"ginkgo in the command's tests":    {listed{ImportPath: ours("cmd/gameday"), XTestImports: []string{"github.com/onsi/gomega"}}, "the command must not"},
+		"drills know a driver, by another": {listed{ImportPath: ours("scenarios/drill"), Deps: []string{"github.com/jackc/pgx/v5/pgconn"}}, "it serves every engine"},
+		"a suite knows its driver":         {listed{ImportPath: ours("scenarios/postgres"), Deps: []string{"github.com/jackc/pgx/v5"}}, ""},
 		"testing in a fault":               {listed{ImportPath: ours("faults"), Imports: []string{"testing"}}, "packages named ...test know it"},
 		"testing in drill":                 {listed{ImportPath: ours("scenarios/drill"), Imports: []string{"testing"}}, "packages named ...test know it"},
 		"a package of nothing":             {listed{ImportPath: ours("fixtures/x"), Name: "pgutil"}, `the word "util" says nothing`},

@@ -1,10 +1,11 @@
 // Package faults damages the systems of a run, and proves it. A fault's author writes Inject, and Prove where the checks
-// of the drill cannot see the damage by themselves; the frame around it (ownership, health before, times, propagation)
-// is written once, in [Run].
+// of the drill cannot see the damage by themselves; the frame around it (ownership, times, healing) is written once, in
+// [Inject].
 package faults
 
 import (
 	"context"
+	"errors"
 
 	"github.com/recoverydrill/gameday/fixtures"
 )
@@ -43,12 +44,31 @@ type (
 	Outage interface {
 		IsOutage() bool
 	}
+	// Prover proves an effect that no check on the store's contents sees: a damaged backup, a full disk, a log that piles
+	// up. Its evidence is one line. An error that wraps [ErrNotSeen] says that it looked and saw no effect.
+	Prover interface {
+		Prove(ctx context.Context, sys fixtures.System) (evidence string, err error)
+	}
+	// Silent marks a fault that neither the checks nor the clients can see when it is done: damage to a backup, to a
+	// standby, to the log that is still to be archived. It is a [Prover], and its proof is the only one.
+	Silent interface {
+		IsSilent() bool
+	}
 	// Locator knows which rows an injection has hit, in the form of a rows file, so that the service clock can ask
 	// about them.
 	Locator interface {
 		Hit() []Rows
 	}
 )
+
+// ErrNotSeen is wrapped by the error of a [Prover] that looked and saw no effect.
+var ErrNotSeen = errors.New("no effect was seen")
+
+// IsSilent tells whether only the fault itself can prove its effect.
+func IsSilent(f Fault) bool {
+	s, ok := f.(Silent)
+	return ok && s.IsSilent()
+}
 
 // Rows names rows of one table by their keys.
 type Rows struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -13,7 +14,8 @@ import (
 // NetworkCut takes the primary off the network: every route to it, the clients' and the standbys', drops its
 // connections and refuses new ones. The server itself runs on, as it does behind a dead switch.
 type NetworkCut struct {
-	// Only limits the cut to the routes with these names ("clients", "replication standby-1"); empty cuts all.
+	// Only limits the cut to the routes with these names ("clients", "replication standby-1"); empty cuts all, that of the
+	// health check among them.
 	Only []string
 
 	cut []fixtures.Route
@@ -23,10 +25,12 @@ var (
 	_ Fault  = (*NetworkCut)(nil)
 	_ Healer = (*NetworkCut)(nil)
 	_ Outage = (*NetworkCut)(nil)
+	_ Prover = (*NetworkCut)(nil)
+	_ Silent = (*NetworkCut)(nil)
 )
 
-// CutNetwork cuts every route to the primary.
-func CutNetwork() *NetworkCut { return &NetworkCut{} }
+// CutNetwork cuts every route to the primary, or those with the names.
+func CutNetwork(only ...string) *NetworkCut { return &NetworkCut{Only: only} }
 
 // Describe names the routes.
 func (c *NetworkCut) Describe() Description {
@@ -37,8 +41,22 @@ func (c *NetworkCut) Describe() Description {
 	return Description{Name: "network cut", Class: "network", Detail: what + " is cut"}
 }
 
-// IsOutage is true: the service clock sees a cut, the data is sound.
-func (c *NetworkCut) IsOutage() bool { return true }
+// IsOutage is true where clients are cut off: the service clock sees it, the data is sound.
+func (c *NetworkCut) IsOutage() bool { return hitsClients(c.Only) }
+
+// IsSilent is true where only others are.
+func (c *NetworkCut) IsSilent() bool { return !c.IsOutage() }
+
+// Prove sees that clients, or the standbys, are cut off.
+func (c *NetworkCut) Prove(ctx context.Context, sys fixtures.System) (string, error) {
+	switch {
+	case hitsClients(c.Only):
+		return unreachable(ctx, sys, 1, 1)
+	case slices.Equal(c.Only, []string{monitorRoute}):
+		return blind(ctx, sys)
+	}
+	return cutFromStandbys(ctx, sys)
+}
 
 // Inject cuts the routes.
 func (c *NetworkCut) Inject(ctx context.Context, sys fixtures.System) error {
@@ -58,6 +76,9 @@ func (c *NetworkCut) Inject(ctx context.Context, sys fixtures.System) error {
 		route, ok := routes[n]
 		if !ok {
 			return fmt.Errorf("cut route %q: the system has no such route", n)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		if err := route.Cut(ctx); err != nil {
 			return fmt.Errorf("cut route %q: %w", n, err)

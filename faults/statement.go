@@ -17,6 +17,8 @@ type Statement struct {
 	SQL string
 
 	name, class string
+	dialect     func(engine string) (sql string, err error) // where engines say it differently
+	said        string                                      // what was run
 }
 
 var (
@@ -26,17 +28,7 @@ var (
 
 // BadWrite is a write that should never have happened: BadWrite("UPDATE payments SET amount = 0").
 func BadWrite(sql string) *Statement {
-	return &Statement{SQL: sql, name: "bad write", class: "bad write"}
-}
-
-// DropTable drops a table with everything that depends on it.
-func DropTable(table string) *Statement {
-	return &Statement{SQL: "DROP TABLE " + table + " CASCADE", name: "dropped table", class: "deletion"}
-}
-
-// DeleteRows deletes every row of a table: the DELETE whose WHERE was forgotten.
-func DeleteRows(table string) *Statement {
-	return &Statement{SQL: "DELETE FROM " + table, name: "delete without where", class: "deletion"}
+	return &Statement{SQL: sql, name: "bad write", class: badWrite}
 }
 
 // In says in which database the statement runs.
@@ -47,7 +39,11 @@ func (s *Statement) In(database string) *Statement {
 
 // Describe names the statement.
 func (s *Statement) Describe() Description {
-	return Description{Name: s.name, Class: s.class, Detail: strings.Join(strings.Fields(s.SQL), " ")}
+	sql := s.said
+	if sql == "" {
+		sql = s.SQL
+	}
+	return Description{Name: s.name, Class: s.class, Detail: strings.Join(strings.Fields(sql), " ")}
 }
 
 // Inject runs the statement on the store that clients use.
@@ -56,15 +52,28 @@ func (s *Statement) Inject(ctx context.Context, sys fixtures.System) error {
 	if !ok {
 		return unsupported(sys, "fixtures.Operator", "run the damaging statement")
 	}
-	if strings.TrimSpace(s.SQL) == "" {
+	sql := s.SQL
+	if s.dialect != nil {
+		var err error
+		if sql, err = s.dialect(sys.Info().Engine); err != nil {
+			return err
+		}
+	}
+	if strings.TrimSpace(sql) == "" {
 		return fmt.Errorf("%s: the statement is empty", s.name)
 	}
-	return op.Statement(ctx, "", s.Database, s.SQL)
+	s.said = sql
+	return op.Statement(ctx, "", s.Database, sql)
 }
 
 // Propagate waits until every standby, and every other copy, has applied the statement. A system without any has nowhere
 // to copy it to.
 func (s *Statement) Propagate(ctx context.Context, sys fixtures.System) (string, error) {
+	return replicated(ctx, sys)
+}
+
+// replicated waits until every standby and every other copy holds what the primary does, and names them.
+func replicated(ctx context.Context, sys fixtures.System) (string, error) {
 	var copies []string
 	for _, m := range sys.Members() {
 		if m.Role == fixtures.Standby {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
 )
 
 // Grace is how long a command that is told to end (SIGTERM to its process group, at its deadline or when the drill is
@@ -25,13 +27,23 @@ type HostCommand struct {
 	Args []string
 	Env  map[string]string
 
+	ask        announcement
+	privileged string
+
 	mu    sync.Mutex
-	group int // process group of the running or finished command; 0 before
+	group int            // process group of the running or finished command; 0 before
+	used  fixtures.Usage // by it, once it has ended
+	seen  fixtures.Usage // while it ran
+	peak  int64          // memory
 }
 
 var (
-	_ Recovery = (*HostCommand)(nil)
-	_ Cleaner  = (*HostCommand)(nil)
+	_ Recovery         = (*HostCommand)(nil)
+	_ Cleaner          = (*HostCommand)(nil)
+	_ Planner          = (*HostCommand)(nil)
+	_ Preflighter      = (*HostCommand)(nil)
+	_ Privileged       = (*HostCommand)(nil)
+	_ fixtures.Metered = (*HostCommand)(nil)
 )
 
 // Command is a recovery by a command on the harness's host.
@@ -68,12 +80,13 @@ func (c *HostCommand) Recover(ctx context.Context, job Job) error {
 		return fmt.Errorf("start %s: %w%s", c.Path, err, startHint(path, err))
 	}
 	c.mu.Lock()
-	c.group = cmd.Process.Pid
+	c.group, c.used, c.seen, c.peak = cmd.Process.Pid, fixtures.Usage{}, fixtures.Usage{}, 0
 	c.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		err = cmd.Wait()
+		c.ended(cmd.ProcessState)
 	}()
 	select {
 	case <-done:
@@ -88,6 +101,11 @@ func (c *HostCommand) Recover(ctx context.Context, job Job) error {
 
 // end stops the whole process group, politely first.
 func (c *HostCommand) end(ctx context.Context, done <-chan struct{}) error {
+	if errors.Is(context.Cause(ctx), ErrKilled) {
+		_ = syscall.Kill(-c.group, syscall.SIGKILL)
+		<-done
+		return &Stopped{Name: c.Name(), Cause: ErrKilled}
+	}
 	_ = syscall.Kill(-c.group, syscall.SIGTERM)
 	select {
 	case <-done:

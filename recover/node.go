@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/recoverydrill/gameday/fixtures"
 )
@@ -18,9 +19,17 @@ type NodeCommand struct {
 	Args   []string
 	User   string // on the node; "" is the engine's server user as in GAMEDAY_OSUSER, else the administrator
 	Env    map[string]string
+
+	ask        announcement
+	privileged string
 }
 
-var _ Recovery = (*NodeCommand)(nil)
+var (
+	_ Recovery    = (*NodeCommand)(nil)
+	_ Planner     = (*NodeCommand)(nil)
+	_ Preflighter = (*NodeCommand)(nil)
+	_ Privileged  = (*NodeCommand)(nil)
+)
 
 // OnNode is a recovery by a script that is copied to a node and run there.
 func OnNode(node, script string, args ...string) *NodeCommand {
@@ -43,7 +52,10 @@ func (c *NodeCommand) Name() string { return filepath.Base(c.Script) }
 func (c *NodeCommand) Line() []string { return append([]string{c.Node + ":" + c.Name()}, c.Args...) }
 
 // Recover copies the script and runs it. Servers that it starts live as long as the node.
-func (c *NodeCommand) Recover(ctx context.Context, job Job) error {
+func (c *NodeCommand) Recover(ctx context.Context, job Job) error { return c.run(ctx, job, nil) }
+
+// run runs the script with more arguments after its own.
+func (c *NodeCommand) run(ctx context.Context, job Job, more []string) error {
 	node, err := Member(job.System, c.Node)
 	if err != nil {
 		return err
@@ -70,7 +82,7 @@ func (c *NodeCommand) Recover(ctx context.Context, job Job) error {
 	for k, v := range c.Env {
 		env[k] = v
 	}
-	_, err = node.Exec(ctx, fixtures.Command{Args: append([]string{path}, c.Args...), User: user, Env: env, Stdout: job.Output, Stderr: job.Output})
+	_, err = node.Exec(ctx, fixtures.Command{Args: slices.Concat([]string{path}, c.Args, more), User: user, Env: env, Stdout: job.Output, Stderr: job.Output})
 	var exit *fixtures.ExitError
 	switch {
 	case ctx.Err() != nil:

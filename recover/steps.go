@@ -11,6 +11,7 @@ import (
 // Step is one part of a procedure, as the report names it.
 type Step struct {
 	Name string
+	Does string // for its plan: see [PlannedStep]
 	Do   func(context.Context) error
 }
 

@@ -12,7 +12,7 @@ import (
 func TestStepsEndAtTheFirstThatFails(t *testing.T) {
 	var told, done []string
 	step := func(name string, err error) Step {
-		return Step{name, func(context.Context) error { done = append(done, name); return err }}
+		return Step{Name: name, Do: func(context.Context) error { done = append(done, name); return err }}
 	}
 	job := Job{Step: func(name string) { told = append(told, name) }}
 	bad := errors.New("disk full")

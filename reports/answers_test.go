@@ -45,6 +45,8 @@ func TestDataTile(t *testing.T) {
 	unverified.Outcome, unverified.Checks[3].Outcome, unverified.Service.Reached = Failed, Failed, false
 	unsure := samplePassed()
 	unsure.Error = "the spec timed out"
+	salvaged := samplePassed()
+	salvaged.Checks[0].Covered.Lost = 19
 	broken := samplePassed()
 	broken.Checks[0].Outcome, broken.Service.Reached = Failed, true
 	for name, c := range map[string]struct {
@@ -53,6 +55,7 @@ func TestDataTile(t *testing.T) {
 		want  Outcome
 	}{
 		"passed":     {samplePassed(), "nothing lost", Passed},
+		"salvaged":   {salvaged, "19 rows lost, as allowed", Passed},
 		"too slow":   {slow, "nothing lost", Passed},
 		"unverified": {unverified, "not verified", Inconclusive},
 		"unsure":     {unsure, "not verified", Inconclusive},

@@ -17,6 +17,8 @@ var evidenceWords = map[string]string{
 	ProbeFile:                        "every answer of the service clock",
 	RowsFile:                         "traffic's tables as found after the recovery",
 	OutputFile:                       "the recovery's output, secrets masked",
+	PlanFile:                         "what the recovery printed when it was asked for its plan",
+	PreflightFile:                    "what it printed when it was asked for what it needs",
 	BaselineDir + "/" + ManifestFile: "the store's contents and structure at the mark",
 	DamagedDir + "/" + ManifestFile:  "the same, of the damaged store",
 	FoundDir + "/" + ManifestFile:    "the same, after the recovery",

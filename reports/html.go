@@ -65,19 +65,34 @@ type (
 		Spent         []spentView
 		Phases        []phaseView
 		Checks        []checkView
+		Teeth         string
 		Questions     []questionView
 		Fault         []fact
 		Proof         []findingView
 		ProofMore     int
 		Recovery      []fact
-		Steps         []phaseView
+		Steps         []usageView
+		Measured      bool
+		Plan          *RecoveryPlan
+		PlanSteps     []fact
+		Needs         []needView
+		Meanwhile     []meanwhileView
 		Output        string
 		Losses        []fact
+		Sabotage      []fact
 		Environment   []fact
 		Repeat        []fact
 		Evidence      []fileView
 	}
 	spentView struct{ Label, Took, Share string }
+	needView  struct {
+		What, Where, Needed, There, Detail string
+		Met                                bool
+	}
+	meanwhileView struct {
+		Outcome                             Outcome
+		Name, At, Struck, Healed, What, Why string
+	}
 	phaseView struct{ ID, Name, Start, Took, Detail, Error string }
 	checkView struct {
 		Name, Promise, Looked string
@@ -188,16 +203,18 @@ func newDrillView(d Drill, o options, id string) drillView {
 		v.Checks = append(v.Checks, newCheckView(c, r.Waivers))
 	}
 	slices.SortStableFunc(v.Checks, func(a, b checkView) int { return rank(a.Outcome) - rank(b.Outcome) })
+	v.Teeth = r.Teeth.String()
 	v.Fault = faultFacts(r)
 	if r.Fault != nil {
 		v.Proof = findingViews(r.Fault.Proof)
 		v.ProofMore = max(0, r.Fault.ProofTotal-len(r.Fault.Proof))
 	}
-	v.Recovery, v.Steps = recoveryFacts(r), stepViews(id, r)
+	v.Recovery, v.Steps, v.Measured = recoveryFacts(r), usageViews(id, r), r.measured()
+	v.announced(r)
 	if r.Recovery != nil {
 		v.Output = clean(strings.Join(r.Recovery.OutputTail, "\n"))
 	}
-	v.Losses = losses(r)
+	v.Losses, v.Sabotage = losses(r), sabotageFacts(r)
 	v.Environment = environment(r)
 	v.Repeat = repeatFacts(r)
 	v.Evidence = fileViews(d, o)
@@ -258,25 +275,6 @@ func phaseViews(id string, r *Record) []phaseView {
 		all = append(all, phaseView{
 			ID: id + "-phase-" + identifier(p.Name, taken), Name: line(p.Name),
 			Start: since(r.Phases[0].StartNS, p.StartNS), Took: phaseTime(p), Detail: line(p.Detail), Error: line(p.Error),
-		})
-	}
-	return all
-}
-
-func stepViews(id string, r *Record) []phaseView {
-	if r.Recovery == nil {
-		return nil
-	}
-	var all []phaseView
-	taken := make(map[string]bool)
-	for _, s := range r.Recovery.Steps {
-		took := "not ended"
-		if s.EndNS > 0 {
-			took = duration(span(s.StartNS, s.EndNS))
-		}
-		all = append(all, phaseView{
-			ID: id + "-step-" + identifier(s.Name, taken), Name: line(s.Name),
-			Start: since(r.Recovery.DeclaredNS, s.StartNS), Took: took,
 		})
 	}
 	return all

@@ -18,6 +18,12 @@ func (f *facts) add(label, value, note string) {
 
 // rtaTile is the time against the objective. A time to wrong data is shown, and called what it is.
 func rtaTile(r *Record) tile {
+	if r.MustRefuse {
+		return refusalTile(r)
+	}
+	if r.Restore != nil {
+		return restoreTile(r)
+	}
 	t := tile{fact: fact{Label: "RTA", Note: objective(r.Objective.RTOMS)}}
 	ms := r.Service.RTAMS
 	switch {
@@ -36,6 +42,15 @@ func rtaTile(r *Record) tile {
 		t.Value, t.Outcome = "not reached", failedOr(r)
 	}
 	t.Bar = newBullet(ms, r.Objective.RTOMS, r.Service.Reached, "RTA: "+t.Value+", "+t.Note)
+	return t
+}
+
+// refusalTile stands where an RTA would: there was nothing to bring back.
+func refusalTile(r *Record) tile {
+	t := tile{fact: fact{Label: "Refusal", Value: "not refused", Note: "no RTA: the recovery had to refuse"}, Outcome: failedOr(r)}
+	if rec := r.Recovery; rec != nil && rec.Refused != "" {
+		t.Value, t.Note, t.Outcome = "refused", line(rec.Refused), Passed
+	}
 	return t
 }
 
@@ -100,6 +115,15 @@ func dataTile(r *Record) tile {
 	// A service that was reached passed verification; what failed such a drill was its time.
 	if verdict == Passed || verdict == Failed && r.Service.Reached && rows > 0 && r.Traffic.Judged {
 		t.Outcome, t.Value = Passed, "nothing lost"
+		if lost := r.rowsLost(); lost > 0 {
+			t.Value = plural(lost, "row") + " lost, as allowed"
+		}
+		if r.MustRefuse {
+			t.Value = "as it was"
+		}
+		if r.Restore.Unverified() != "" {
+			t.Value, t.Note, t.Outcome = "plausible, not verified", "judged without a manifest", Inconclusive
+		}
 	}
 	return t
 }
@@ -111,7 +135,7 @@ func checksTile(r *Record) tile {
 		count[c.Outcome]++
 		outcomes = append(outcomes, c.Outcome)
 	}
-	t := tile{fact: fact{Label: "Checks", Value: "none"}, Outcome: Worst(outcomes...)}
+	t := tile{fact: fact{Label: "Checks at level " + line(r.Level.String()), Value: "none"}, Outcome: Worst(outcomes...)}
 	var parts []string
 	for _, o := range []Outcome{Failed, Inconclusive, Passed} {
 		if count[o] > 0 {
@@ -137,7 +161,16 @@ func believed(r *Record) []fact {
 		rpo = strings.TrimPrefix(rpo+", at most "+plural(*n, "acknowledged write")+" lost", "no objective, ")
 	}
 	f.add("RPO", rpo, "")
-	if r.Recovery != nil || r.Target != nil {
+	for _, l := range r.Objective.LostRows {
+		f.add("Rows that may be lost", fmt.Sprintf("%s of %s: %s", plural(l.Most, "row"), l.Table, l.Reason), "")
+	}
+	f.add("Backup", restoredBackup(r.Restore), "")
+	f.add("Judged by", r.Restore.judgedBy(), "")
+	if r.Restore != nil {
+		for _, a := range r.Restore.Allow {
+			f.add("Accepted difference", a.Kind+" "+a.Name+": "+a.Reason, "")
+		}
+	} else if r.Recovery != nil || r.Target != nil {
 		f.add("Target", targetText(r), "")
 	}
 	f.add("Owner", r.Owner, "")
@@ -148,6 +181,13 @@ func believed(r *Record) []fact {
 		f.add("Written in", fmt.Sprintf("%s:%d", r.File, r.Line), "")
 	}
 	return f
+}
+
+func restoredBackup(r *Restore) string {
+	if r == nil {
+		return ""
+	}
+	return r.Backup
 }
 
 // linked tells an address from a path or a name.
@@ -165,7 +205,10 @@ func faultFacts(r *Record) []fact {
 	proven := "no: nothing that was looked at was damaged"
 	if r.Fault.Proven {
 		proven = "yes: " + plural(int64(max(r.Fault.ProofTotal, len(r.Fault.Proof))), "finding") + " on the damaged store"
-		if len(r.Fault.Proof) == 0 && r.Fault.ProofTotal == 0 {
+		switch {
+		case r.Fault.Silent:
+			proven = "yes, by the fault itself: nobody else can see it"
+		case len(r.Fault.Proof) == 0 && r.Fault.ProofTotal == 0:
 			proven = "yes, by the service clock"
 		}
 	}
@@ -191,14 +234,25 @@ func recoveryFacts(r *Record) []fact {
 		exit = "it did not end"
 	}
 	f.add("Ended", exit, "")
+	f.add("Refused", rec.Refused, "")
 	f.add("Error", rec.Error, "")
+	f.add("Worked", workedText(rec), "")
+	f.add("More than a responder has", rec.Privilege, "")
+	if rec.Plan == nil {
+		f.add("Plan", "it tells none: what it did is known from its steps alone", "")
+	} else {
+		f.add("Plan", firstText(rec.Plan.Digest, rec.Plan.Refused, rec.Plan.Error), "")
+	}
+	if p := rec.Preflight; p != nil && len(p.Needs) == 0 {
+		f.add("Needs", firstText(p.Refused, p.Error, "it listed none"), "")
+	}
 	for _, c := range rec.CutOvers {
 		f.add("Route", c.Kind+" to "+c.Target, moment(c.At))
 	}
 	if r.Service.ClaimedMS > 0 {
 		f.add("Done by its own word", duration(r.Service.ClaimedMS), "after the fault's first effect")
 	}
-	if r.Service.BackNS > 0 {
+	if r.Service.BackNS > 0 && !r.MustRefuse {
 		note := "verified"
 		if !r.Service.Reached {
 			note = "not verified"
@@ -247,6 +301,9 @@ func environment(r *Record) []fact {
 	if r.Host.MemoryMB > 0 {
 		f.add("Memory", size(r.Host.MemoryMB<<20), "")
 	}
+	if r.Host.Pressed > 0 {
+		f.add("Processors wanted", fmt.Sprintf("%.0f %% of the time since the recovery began", r.Host.Pressed), "")
+	}
 	f.add("Docker", r.Host.Docker, "")
 	f.add("Go", r.Host.Go, "")
 	f.add("gameday", r.Host.Gameday, "")
@@ -261,6 +318,7 @@ func environment(r *Record) []fact {
 func repeatFacts(r *Record) []fact {
 	var f facts
 	f.add("Seed", fmt.Sprint(r.Seed), "")
+	f.add("Level", r.Level.String(), "")
 	f.add("Nonce", r.Nonce, "")
 	f.add("Run", r.Run, "")
 	return f

@@ -213,6 +213,7 @@ func junitType(r *Record) string {
 func junitNumbers(r *Record, outcome Outcome) *junitProperties {
 	var p junitProperties
 	p.add("gameday.verdict", outcome.String())
+	p.add("gameday.level", line(r.Level.String()))
 	p.add("gameday.engine", line(strings.TrimSpace(r.System.Engine+" "+r.System.Version)))
 	p.add("gameday.provider", line(r.System.Provider))
 	p.add("gameday.disaster", line(r.Disaster))

@@ -49,7 +49,7 @@ func TestJUnitNames(t *testing.T) {
 	repeated.Outcome, repeated.Checks[0].Outcome = Failed, Failed
 	drills = append(drills, Drill{Record: repeated})
 	p := parseJUnit(t, render(t, WriteJUnit, drills))
-	if p.Tests != 4 || p.Failures != 2 || p.Errors != 1 {
+	if p.Tests != 5 || p.Failures != 2 || p.Errors != 1 {
 		t.Errorf("%d tests, %d failures, %d errors", p.Tests, p.Failures, p.Errors)
 	}
 	failed := make(map[string]bool)

@@ -25,17 +25,17 @@ func WriteMarkdown(w io.Writer, drills []Drill, opts ...Option) error {
 		b.WriteString("\n\n")
 	}
 	if len(s.drills)+len(s.skipped) > 0 {
-		b.WriteString("| | Drill | Ran on | Disaster | RTA (objective) | RPA (objective) | Rows verified |\n|---|---|---|---|---|---|---|\n")
+		b.WriteString("| | Drill | Level | Ran on | Disaster | RTA (objective) | RPA (objective) | Rows verified |\n|---|---|---|---|---|---|---|---|\n")
 	}
 	for i, d := range s.drills {
 		if b.Len() > summaryLimit/2 {
-			fmt.Fprintf(&b, "| | … and %s | | | | | |\n", plural(int64(len(s.drills)-i), "more drill"))
+			fmt.Fprintf(&b, "| | … and %s | | | | | | |\n", plural(int64(len(s.drills)-i), "more drill"))
 			break
 		}
 		b.WriteString(markdownRow(d.Record))
 	}
 	for _, k := range s.skipped {
-		fmt.Fprintf(&b, "| – not run | %s | | %s | | | |\n", markdown(shorten(line(k.Scenario), 200)), markdown(shorten(line(k.Reason), 200)))
+		fmt.Fprintf(&b, "| – not run | %s | | | %s | | | |\n", markdown(shorten(line(k.Scenario), 200)), markdown(shorten(line(k.Reason), 200)))
 	}
 	for i, d := range s.drills {
 		if outcome, _ := Verdict(d.Record); outcome == Passed {
@@ -48,10 +48,53 @@ func WriteMarkdown(w io.Writer, drills []Drill, opts ...Option) error {
 		}
 		b.WriteString(part)
 	}
+	b.WriteString(markdownAccepted(s.drills, (summaryLimit-b.Len())/2))
+	b.WriteString(markdownTeeth(s.drills, summaryLimit-b.Len()))
+	b.WriteString(markdownUsages(s.drills, summaryLimit-b.Len()))
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
 	return nil
+}
+
+// markdownTeeth is one line for each drill whose checks were tried, folded up, in at most so many bytes.
+func markdownTeeth(drills []Drill, limit int) string {
+	var b strings.Builder
+	for _, d := range drills {
+		if teeth := d.Record.Teeth.String(); teeth != "" && b.Len() < limit-2000 {
+			if b.Len() == 0 {
+				b.WriteString("\n<details><summary>Whether the checks notice what is wrong</summary>\n\n")
+			}
+			fmt.Fprintf(&b, "- %s: %s\n", markdown(shorten(scenario(d.Record), 200)), markdown(shorten(teeth, 500)))
+		}
+	}
+	if b.Len() > 0 {
+		b.WriteString("\n</details>\n")
+	}
+	return b.String()
+}
+
+// markdownUsages is what the recoveries used, folded up, in at most so many bytes.
+func markdownUsages(drills []Drill, limit int) string {
+	var b strings.Builder
+	for i, d := range drills {
+		part := markdownUsage(d.Record)
+		if part == "" {
+			continue
+		}
+		if b.Len() == 0 {
+			b.WriteString("\n<details><summary>What the recoveries used</summary>\n")
+		}
+		if b.Len()+len(part) > limit-200 {
+			fmt.Fprintf(&b, "\n… what %s used is left out here: see report.html.\n", plural(int64(len(drills)-i), "more drill"))
+			break
+		}
+		b.WriteString(part)
+	}
+	if b.Len() > 0 {
+		b.WriteString("\n</details>\n")
+	}
+	return b.String()
 }
 
 func markdownRow(r *Record) string {
@@ -60,8 +103,8 @@ func markdownRow(r *Record) string {
 	if n := r.rowsVerified(); n > 0 {
 		rows = number(n)
 	}
-	return fmt.Sprintf("| %s %s | %s | %s | %s | %s | %s | %s |\n", symbol(outcome), outcome,
-		markdown(shorten(scenario(r), 200)), markdown(ranOn(r)), markdown(shorten(line(r.Disaster), 200)),
+	return fmt.Sprintf("| %s %s | %s | %s | %s | %s | %s | %s | %s |\n", symbol(outcome), outcome,
+		markdown(shorten(scenario(r), 200)), markdown(line(r.Level.String())), markdown(ranOn(r)), markdown(shorten(line(r.Disaster), 200)),
 		markdown(strings.TrimPrefix(rtaText(r), "RTA ")), markdown(strings.TrimPrefix(rpaText(r), "RPA ")), rows)
 }
 

@@ -83,17 +83,39 @@ func recorded(r *Record, q Question) []string {
 	case Plan:
 		if rec := r.Recovery; rec != nil {
 			say("it ran: %s", commandText(rec))
+			if p := rec.Plan; p == nil {
+				say("it tells no plan: what it does is known only from what it did")
+			} else if len(p.Steps) > 0 {
+				say("its plan %s was told before it was run", line(p.Digest))
+				for _, s := range p.Steps {
+					say("planned: %s", stepText(s))
+				}
+			}
 			for _, s := range rec.Steps {
 				say("step %s, %s", line(s.Name), duration(span(s.StartNS, s.EndNS)))
 			}
 		}
 	case Capacity:
 		say("dataset: %s; host: %d CPUs, %s MB memory", line(r.System.Dataset), r.Host.CPUs, number(r.Host.MemoryMB))
+		if rec := r.Recovery; rec != nil {
+			if rec.Preflight != nil {
+				for _, n := range rec.Preflight.Needs {
+					say("needs %s", needText(n))
+				}
+			}
+			for _, u := range busy(rec.Usage) {
+				say("used on %s", usageText(u))
+			}
+		}
 	case Harmless:
 		if r.Traffic.Judged {
 			say("%s before the mark lost, of %s acknowledged", number(r.Traffic.LostBeforeMark), number(r.Traffic.AcknowledgedBeforeMark))
 		}
 	case InTime:
+		if r.Restore != nil {
+			say("%s", r.tookText())
+			break
+		}
 		say("%s, %s", rtaText(r), rpaText(r))
 	}
 	return all
@@ -131,6 +153,12 @@ func commandText(rec *Recovery) string {
 func serviceText(r *Record) string {
 	s := r.Service
 	switch {
+	case r.Restore != nil:
+		return r.tookText()
+	case r.MustRefuse && s.FirstBadNS == 0 && s.Asked > 0:
+		return "clients were served throughout"
+	case r.MustRefuse:
+		return "the recovery had to refuse: there was no service to bring back"
 	case s.Reached:
 		return fmt.Sprintf("service back %s after the fault's first effect, verified", duration(s.RTAMS))
 	case s.BackNS > 0 && r.effectNS() > 0:

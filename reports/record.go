@@ -12,14 +12,17 @@ const Schema = 1
 
 // Names of the files in a drill's evidence directory.
 const (
-	RecordFile  = "record.json"
-	LedgerFile  = "ledger.jsonl"
-	ProbeFile   = "probe.jsonl"
-	RowsFile    = "traffic-rows.jsonl" // traffic's tables as found after the recovery
-	OutputFile  = "recovery.log"       // the recovery's output, secrets masked
-	JUnitFile   = "junit.xml"          // this and the next two are of the whole run
-	HTMLFile    = "report.html"
-	SummaryFile = "summary.md"
+	RecordFile = "record.json"
+	LedgerFile = "ledger.jsonl"
+	ProbeFile  = "probe.jsonl"
+	RowsFile   = "traffic-rows.jsonl" // traffic's tables as found after the recovery
+	OutputFile = "recovery.log"       // the recovery's output, secrets masked
+	// PlanFile and PreflightFile hold what it printed when it was asked before it was run.
+	PlanFile      = "plan.log"
+	PreflightFile = "preflight.log"
+	JUnitFile     = "junit.xml" // this and the next two are of the whole run
+	HTMLFile      = "report.html"
+	SummaryFile   = "summary.md"
 
 	BaselineDir = "baseline" // manifest.json and rows files at the mark
 	DamagedDir  = "damaged"  // the same, of the damaged store
@@ -40,7 +43,8 @@ type Record struct {
 	Runbook       string `json:"runbook,omitempty"` // a link or path
 	File          string `json:"file,omitempty"`    // of the scenario, relative to the module
 	Line          int    `json:"line,omitempty"`
-	Reproduce     string `json:"reproduce"` // the command that repeats this drill
+	Reproduce     string `json:"reproduce"`       // the command that repeats this drill
+	Level         Level  `json:"level,omitempty"` // how deep the verdict looks; "" is [Full]
 	Seed          int64  `json:"seed"`
 	Nonce         string `json:"nonce"`
 
@@ -62,14 +66,24 @@ type Record struct {
 
 	Fault    *Fault    `json:"fault,omitempty"`
 	Recovery *Recovery `json:"recovery,omitempty"`
+	Restore  *Restore  `json:"restore,omitempty"` // of a real backup; there is no fault, no traffic and no service clock then
 	Traffic  Traffic   `json:"traffic"`
 	Service  Service   `json:"service"`
 
-	Checks   []CheckResult `json:"checks"`
-	Waivers  []Waiver      `json:"waivers,omitempty"`
-	Outcome  Outcome       `json:"outcome"`
-	Headline string        `json:"headline"`        // one line: why
-	Error    string        `json:"error,omitempty"` // why the drill could not go on, where it could not
+	MustRefuse bool        `json:"must_refuse,omitempty"` // the recovery had to refuse, and to leave everything as it was
+	PlanDigest string      `json:"plan_digest,omitempty"` // of the plan that was agreed on; "" accepts any
+	Meanwhile  []Meanwhile `json:"meanwhile,omitempty"`   // what was broken while the recovery ran
+	Sabotage   *Sabotage   `json:"sabotage,omitempty"`    // it is no drill: its recovery was made wrong on purpose
+
+	Checks  []CheckResult `json:"checks"`
+	Teeth   *Teeth        `json:"teeth,omitempty"` // that the checks notice what is wrong
+	Waivers []Waiver      `json:"waivers,omitempty"`
+	Outcome Outcome       `json:"outcome"`
+	// Tolerate are the columns that were not compared to the last bit.
+	Tolerate []fixtures.ColumnTolerance `json:"tolerate,omitempty"`
+
+	Headline string `json:"headline"`        // one line: why
+	Error    string `json:"error,omitempty"` // why the drill could not go on, where it could not
 
 	Dir      string         `json:"dir,omitempty"` // where the drill left its evidence, as a person would type it
 	Evidence []EvidenceFile `json:"evidence"`
@@ -84,8 +98,12 @@ type Host struct {
 	MemoryMB int64  `json:"memory_mb"`
 	Go       string `json:"go"`
 	Gameday  string `json:"gameday"` // version or revision of this module
-	Docker   string `json:"docker,omitempty"`
-	Started  string `json:"started_by,omitempty"` // user or CI job
+
+	// Pressed is the share of the time, in percent, in which something on this host waited for a processor, from the
+	// recovery's start to the end of the verification; -1 where the host does not tell (Linux: /proc/pressure/cpu).
+	Pressed float64 `json:"cpu_pressed_percent"`
+	Docker  string  `json:"docker,omitempty"`
+	Started string  `json:"started_by,omitempty"` // user or CI job
 }
 
 // Objective is what was asked for. A zero duration asks for nothing.
@@ -93,6 +111,18 @@ type Objective struct {
 	RTOMS      int64  `json:"rto_ms"`
 	RPOMS      int64  `json:"rpo_ms"`
 	LostWrites *int64 `json:"lost_writes,omitempty"` // the most acknowledged writes that may be gone; nil asks for nothing
+
+	// LostRows may be gone although they were there at the mark.
+	LostRows []LostRows `json:"lost_rows,omitempty"`
+}
+
+// LostRows are rows of one table that lay on damaged storage, and of which there is no copy. Only rows that the fault is
+// known to have hit may be gone ([Fault.Hit]), and no row may have changed.
+type LostRows struct {
+	Database string `json:"database"`
+	Table    string `json:"table"` // schema.table
+	Most     int64  `json:"most"`
+	Reason   string `json:"reason"`
 }
 
 // Phase is one span of a drill: "seed", "backup", "traffic", "mark", "break", "recover", "verify".
@@ -109,15 +139,35 @@ type Fault struct {
 	Name         string    `json:"name"`
 	Class        string    `json:"class"` // "bad write", "deletion", "corruption", "network"
 	Description  string    `json:"description"`
-	InjectNS     int64     `json:"inject_ns"`   // just before the injection
-	InjectedNS   int64     `json:"injected_ns"` // the injection had returned
-	EffectNS     int64     `json:"effect_ns"`   // the first effect seen, or InjectedNS where none was dated
-	Proven       bool      `json:"proven"`      // the damage was seen
-	Proof        []Finding `json:"proof"`       // what the checks said of the damaged store (the first so many)
+	InjectNS     int64     `json:"inject_ns"`        // just before the injection
+	InjectedNS   int64     `json:"injected_ns"`      // the injection had returned
+	EffectNS     int64     `json:"effect_ns"`        // the first effect seen, or InjectedNS where none was dated
+	Proven       bool      `json:"proven"`           // the damage was seen
+	Silent       bool      `json:"silent,omitempty"` // by the fault itself only: neither clients nor the store's contents show it
+	Proof        []Finding `json:"proof"`            // what the checks said of the damaged store (the first so many)
 	ProofTotal   int       `json:"proof_total"`
 	Propagated   string    `json:"propagated"` // where to, in words; "" where the fault does not spread
 	PropagatedNS int64     `json:"propagated_ns,omitempty"`
+	HealedNS     int64     `json:"healed_ns,omitempty"` // where it was healed before the verification
 	Notes        []string  `json:"notes,omitempty"`
+
+	// Hit is the rows that the fault says it has hit, in tables of which the objective lets some be lost.
+	Hit []Place `json:"hit,omitempty"`
+}
+
+// Meanwhile is a fault that was injected while the recovery ran.
+type Meanwhile struct {
+	Name        string `json:"name"`
+	Class       string `json:"class"`
+	Description string `json:"description"`
+	At          string `json:"at"`              // the moment, in words: "when the step \"replay\" began"
+	Until       string `json:"until,omitempty"` // when it was to be healed; "" is the recovery's end
+	InjectNS    int64  `json:"inject_ns"`       // just before the injection; 0 where the moment never came
+	InjectedNS  int64  `json:"injected_ns"`     // the injection had returned
+	HealedNS    int64  `json:"healed_ns"`       // 0 where it cannot be healed, or was not
+	Proven      bool   `json:"proven"`          // its effect was seen
+	Proof       string `json:"proof,omitempty"` // what the fault says of its effect
+	Error       string `json:"error,omitempty"` // why it was not injected, not proven or not healed
 }
 
 // Recovery is what the team's automation did.
@@ -128,8 +178,13 @@ type Recovery struct {
 	EndedNS     int64                  `json:"ended_ns"`
 	ExitCode    int                    `json:"exit_code"`
 	Error       string                 `json:"error,omitempty"`
+	Refused     string                 `json:"refused,omitempty"` // why it refused, in its own words; "" where it did not
 	Steps       []Step                 `json:"steps"`
 	CutOvers    []fixtures.RouteChange `json:"cut_overs"`
+	Privilege   string                 `json:"privilege,omitempty"` // why it was given more than a responder has
+	Plan        *RecoveryPlan          `json:"plan,omitempty"`      // as it was told before the start; nil where it has none
+	Preflight   *Preflight             `json:"preflight,omitempty"` // the same
+	Usage       []NodeUsage            `json:"usage,omitempty"`     // of the whole recovery
 	OutputBytes int64                  `json:"output_bytes"`
 	OutputTail  []string               `json:"output_tail"` // its last lines, secrets masked
 }
@@ -139,6 +194,56 @@ type Step struct {
 	Name    string `json:"name"`
 	StartNS int64  `json:"start_ns"`
 	EndNS   int64  `json:"end_ns"`
+
+	Usage []NodeUsage `json:"usage,omitempty"` // nodes in the order of the system's
+}
+
+// RecoveryPlan is what a recovery said that it would do.
+type RecoveryPlan struct {
+	Steps   []PlannedStep `json:"steps"`
+	Digest  string        `json:"digest"`
+	Refused string        `json:"refused,omitempty"` // it refused when it was asked
+	Error   string        `json:"error,omitempty"`   // why there is no plan, where it has one
+}
+
+// PlannedStep is one step of a plan.
+type PlannedStep struct {
+	Name string `json:"name"`
+	Does string `json:"does"`
+}
+
+// Preflight is what a recovery said that it needs.
+type Preflight struct {
+	Needs   []Need `json:"needs"`
+	Refused string `json:"refused,omitempty"`
+	Error   string `json:"error,omitempty"` // why it could not look
+}
+
+// Need is one thing that a recovery needs.
+type Need struct {
+	Resource       string `json:"resource"` // "disk", "memory", "backup", "log", "key", "permission", "node"
+	Where          string `json:"where"`
+	NeededBytes    int64  `json:"needed_bytes,omitempty"`
+	AvailableBytes int64  `json:"available_bytes,omitempty"`
+	Met            bool   `json:"met"`
+	Detail         string `json:"detail,omitempty"`
+}
+
+// HostUsage is the name under which a record holds what a recovery has used outside of the system's nodes: a command on
+// the harness's host, a container beside the nodes.
+const HostUsage = "the command itself"
+
+// NodeUsage is what was used on one node during a span of time, as far as it was looked at: about twice a second. A figure
+// that nobody can tell is -1.
+type NodeUsage struct {
+	Node            string `json:"node"`
+	Unmeasured      string `json:"unmeasured,omitempty"` // why nothing is known; the figures are -1 then
+	CPUMS           int64  `json:"cpu_ms"`
+	BytesRead       int64  `json:"bytes_read"`
+	BytesWritten    int64  `json:"bytes_written"`
+	PeakMemoryBytes int64  `json:"peak_memory_bytes"`
+	PeakDiskBytes   int64  `json:"peak_disk_bytes"`
+	DiskGrowthBytes int64  `json:"disk_growth_bytes"` // the most by which the disks grew from their lowest
 }
 
 // Traffic sums up the ledger after reconciliation. Losses are of the recovered store, against what clients were told.
@@ -194,6 +299,7 @@ type Coverage struct {
 	Looked  int64  `json:"looked"`
 	Rows    int64  `json:"rows,omitempty"`
 	Bytes   int64  `json:"bytes,omitempty"`
+	Lost    int64  `json:"lost,omitempty"` // rows that are gone, as the objective allows
 }
 
 // Finding is one thing that a person should know: what was wanted, what was found, where, and what to do.
@@ -206,6 +312,7 @@ type Finding struct {
 	Examples []string `json:"examples,omitempty"` // the first so many rows or lines
 	Hint     string   `json:"hint,omitempty"`     // what to do
 	Question Question `json:"question,omitempty"`
+	RowsFile string   `json:"rows_file,omitempty"` // with the key of every row that it is about, relative to the drill's directory
 }
 
 // Place says where in the store.

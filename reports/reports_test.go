@@ -119,9 +119,12 @@ func TestVerdictNeverBetterThanTheRecord(t *testing.T) {
 		"every check waived": {func(r *Record) {
 			r.Waivers = []Waiver{{"contents", ""}, {"ledger", ""}, {"service", ""}, {"objectives", ""}}
 		}, Inconclusive, "every check was waived"},
-		"unknown outcome":      {func(r *Record) { r.Checks[2].Outcome = 7 }, Inconclusive, "check service could not tell"},
-		"failed beats error":   {func(r *Record) { r.Checks[2].Outcome, r.Error = Failed, "x" }, Failed, "check service failed"},
-		"zero value of record": {func(r *Record) { *r = Record{} }, Inconclusive, "without finishing"},
+		"unknown outcome":                  {func(r *Record) { r.Checks[2].Outcome = 7 }, Inconclusive, "check service could not tell"},
+		"failed beats error":               {func(r *Record) { r.Checks[2].Outcome, r.Error = Failed, "x" }, Failed, "check service failed"},
+		"no refusal":                       {func(r *Record) { r.MustRefuse = true }, Inconclusive, "holds no refusal"},
+		"a refusal":                        {func(r *Record) { r.MustRefuse, r.Recovery.Refused = true, "it lives" }, Passed, ""},
+		"a second fault that never struck": {func(r *Record) { r.Meanwhile[0].Proven = false }, Inconclusive, "did not strike the recovery"},
+		"zero value of record":             {func(r *Record) { *r = Record{} }, Inconclusive, "without finishing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := samplePassed()

@@ -69,7 +69,7 @@ func samplePassed() *Record {
 		}},
 		Canaries: []probe.Canary{{Name: "shop.payments", Database: "shop", Query: "select 1", Want: "1"}},
 		Recovery: &Recovery{
-			Name: "restore-payments.sh", Command: []string{"./restore-payments.sh", "--in-place"},
+			Name: "restore-payments.sh", Privilege: "the superuser's password, to create roles", Command: []string{"./restore-payments.sh", "--in-place"},
 			DeclaredNS: ms(24_700), EndedNS: ms(30_050), OutputBytes: 18_211,
 			Steps: []Step{
 				{Name: "stop", StartNS: ms(24_760), EndNS: ms(25_200)},
@@ -77,6 +77,18 @@ func samplePassed() *Record {
 				{Name: "replay", StartNS: ms(27_100), EndNS: ms(29_500)},
 				{Name: "promote", StartNS: ms(29_500), EndNS: ms(30_050)},
 			},
+			Plan: &RecoveryPlan{Digest: "1f0c9be2a7d45e63", Steps: []PlannedStep{
+				{Name: "stop", Does: "stop the damaged server"},
+				{Name: "fetch", Does: "copy the newest base backup"},
+				{Name: "replay", Does: "replay the archived log up to the restore point"},
+				{Name: "promote", Does: "pg_ctl promote <and> cut over"},
+			}},
+			Preflight: &Preflight{Needs: []Need{
+				{Resource: "disk", Where: "spare", NeededBytes: 120 << 20, AvailableBytes: 70 << 30, Met: true, Detail: "df of /var/lib/postgresql"},
+				{Resource: "log", Where: "/vault/wal", Met: true, Detail: "no gap from 0/4000028 to 0/7A3F1C8"},
+				{Resource: "key", Where: "spare", Detail: "no key <of> the vault"},
+			}},
+			Usage:    sampleUsage(41_200_000, 2_310),
 			CutOvers: []fixtures.RouteChange{{At: at(29_790), Kind: "cut over", Target: "127.0.0.1:32771"}},
 			OutputTail: []string{
 				"gameday: step replay", "\x1b[32mLOG:\x1b[0m  recovery stopping at restore point \"gd_before\"",
@@ -125,8 +137,43 @@ func samplePassed() *Record {
 			{Path: "recovery.log", Bytes: 18_211, SHA256: "7d793037a0760186574b0282f2f435e7a1b5c9a4f2c3b0d4b4c6cbd6f1f7a1d2", What: "the recovery's output, secrets masked"},
 		},
 	}
+	r.Recovery.Steps[1].Usage = sampleUsage(40_900_000, 480)
+	r.Recovery.Steps[2].Usage = sampleUsage(300_000, 1_700)
+	r.Recovery.Steps[3].Usage = sampleUsage(0, 20)
+	r.Meanwhile = []Meanwhile{
+		{
+			Name: "network cut", Class: "network", Description: "the route to the vault is cut", At: "when the step \"replay\" began", Until: "after 1s",
+			InjectNS: ms(27_110), InjectedNS: ms(27_120), HealedNS: ms(28_130), Proven: true, Proof: "the route answers nothing",
+		},
+	}
 	mark := fixtures.Mark{Label: "before the bad deploy", Name: "gd_before", Position: "0/7A3F1C8", Time: at(20_800), Timeline: "1", MonotonicNS: ms(20_800)}
 	r.Marks, r.Target = []fixtures.Mark{mark}, &mark
+	return r
+}
+
+// sampleUsage is that of one busy node, one that has nothing to do with it, and one that cannot be measured.
+func sampleUsage(written, cpuMS int64) []NodeUsage {
+	return []NodeUsage{
+		{Node: "primary", CPUMS: 3, PeakMemoryBytes: 90 << 20, PeakDiskBytes: 120 << 20},
+		{Node: "standby-1", Unmeasured: "this place does not tell", CPUMS: -1, BytesRead: -1, BytesWritten: -1, PeakMemoryBytes: -1, PeakDiskBytes: -1, DiskGrowthBytes: -1},
+		{Node: "spare", CPUMS: cpuMS, BytesRead: -1, BytesWritten: written, PeakMemoryBytes: 140 << 20, PeakDiskBytes: 61 << 20, DiskGrowthBytes: written},
+	}
+}
+
+// sampleRefused is a false alarm that the recovery took for one.
+func sampleRefused() *Record {
+	r := samplePassed()
+	r.Scenario, r.Title, r.Line = "postgres/false-alarm", "refuses to promote where the primary lives", 201
+	r.Dir = "gameday-report/20261122T083000Z-4f2a91/postgres-false-alarm"
+	r.Disaster = "the health check goes blind"
+	r.Reproduce = "gameday run --scenario postgres/false-alarm --seed 42"
+	r.Started, r.Finished = at(130_000), at(160_000)
+	r.MustRefuse, r.Objective = true, Objective{}
+	r.Fault = &Fault{Name: "false alarm", Class: "none", Description: "the monitor's route is cut", InjectNS: ms(22_900), InjectedNS: ms(23_610), EffectNS: ms(23_620), Proven: true, Silent: true}
+	r.Recovery.CutOvers, r.Recovery.Steps, r.Recovery.Usage, r.Meanwhile = nil, r.Recovery.Steps[:1], nil, nil
+	r.Recovery.ExitCode, r.Recovery.Error, r.Recovery.Refused = 3, "restore-payments.sh ended with exit status 3", "the primary <answers>"
+	r.Service = Service{IntervalMS: 20, Needed: 10, Asked: 1_650, Correct: 1_650, BackNS: ms(24_720)}
+	r.Traffic.Lost, r.Traffic.RPAMS = 0, 0
 	return r
 }
 
@@ -142,6 +189,9 @@ func sampleFailed() *Record {
 	r.Objective.LostWrites = nil
 	r.Waivers = nil
 	r.Outcome, r.Service.Reached = Failed, false
+	r.Meanwhile = append(r.Meanwhile, Meanwhile{
+		Name: "disk full", Class: "resource", Description: "the spare's disk is full", At: "after 1m0s", Error: "the moment never came: <it> ended before",
+	})
 	r.SettingsAfter[1].Value, r.SettingsAfter[1].OK = "off", false
 	r.Recovery.OutputTail = append(r.Recovery.OutputTail, "<script>alert('output')</script>")
 	r.Traffic.LostBeforeMark, r.Traffic.Lost = 37, 249
@@ -176,7 +226,7 @@ func sampleInconclusive() *Record {
 	r.Started, r.Finished = at(100_000), at(126_000)
 	r.Fault.Name, r.Fault.Class, r.Fault.Description = "corrupt page", "corruption", "block 3 of shop.payments overwritten"
 	r.Fault.Proven, r.Fault.Proof, r.Fault.ProofTotal, r.Fault.Propagated, r.Fault.PropagatedNS = false, nil, 0, "", 0
-	r.Recovery, r.Checks, r.Waivers, r.Evidence = nil, nil, nil, nil
+	r.Recovery, r.Meanwhile, r.Checks, r.Waivers, r.Evidence = nil, nil, nil, nil, nil
 	r.Traffic.Judged, r.Traffic.Lost = false, 0
 	r.Service = Service{IntervalMS: 20, Needed: 10, Asked: 1_200, Correct: 1_200}
 	r.Phases = r.Phases[:5]
@@ -205,11 +255,12 @@ func sampleAnswers() []probe.Answer {
 }
 
 func sampleDrills() []Drill {
-	passed, failed, unsure := samplePassed(), sampleFailed(), sampleInconclusive()
+	passed, failed, unsure, refused := samplePassed(), sampleFailed(), sampleInconclusive(), sampleRefused()
 	return []Drill{
 		{Record: passed, Dir: passed.Dir, Answers: sampleAnswers()},
 		{Record: failed, Dir: failed.Dir, Answers: sampleAnswers()},
 		{Record: unsure, Dir: unsure.Dir},
+		{Record: refused, Dir: refused.Dir},
 	}
 }
 

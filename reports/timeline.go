@@ -46,13 +46,24 @@ func timeline(r *Record) []event {
 				add(c.At.Sub(r.Started).Nanoseconds(), "clients sent to "+line(c.Target)+" ("+line(c.Kind)+")")
 			}
 		}
-		add(rec.EndedNS, fmt.Sprintf("recovery said it was done, exit code %d", rec.ExitCode))
+		ended := fmt.Sprintf("recovery said it was done, exit code %d", rec.ExitCode)
+		if rec.Refused != "" {
+			ended = "recovery refused: " + line(rec.Refused)
+		}
+		add(rec.EndedNS, ended)
 	}
+	for _, m := range r.Meanwhile {
+		add(m.InjectNS, "meanwhile: "+line(m.Name)+" struck, "+line(m.At))
+		add(m.HealedNS, "meanwhile: "+line(m.Name)+" was healed")
+	}
+	add(r.Fault.HealedNS, "the fault was healed")
 	back := "service back, and what it serves passed verification: RTA " + duration(r.Service.RTAMS)
 	if !r.Service.Reached {
 		back = "clients got correct answers again, but the store did not pass verification: no RTA"
 	}
-	add(r.Service.BackNS, back)
+	if !r.MustRefuse {
+		add(r.Service.BackNS, back)
+	}
 	slices.SortStableFunc(all, func(a, b event) int { return cmp.Compare(a.ns, b.ns) })
 	return all
 }

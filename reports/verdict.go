@@ -7,9 +7,19 @@ import (
 
 // Verdict is the outcome that reports print, with its reason in one line. It is never better than what the record
 // itself supports: a record that calls itself passed with a failed check in it is failed, and one without a check, with
-// an error, with a fault that nobody saw, or that was never finished is inconclusive. Waived checks do not count. The
-// reason is "" for a passed drill.
+// an error, with a fault that nobody saw or that never struck, without the refusal that it wanted, whose
+// checks were not seen to notice damage although that was to be tried, or that was never finished is inconclusive, and so
+// is one at level [Quick] in which nothing failed. Waived checks do not count. The
+// reason is "" for a passed drill. A record that was sabotaged is never passed.
 func Verdict(r *Record) (Outcome, string) {
+	outcome, why := verdict(r)
+	if r != nil && r.Sabotage != nil {
+		return r.Sabotage.verdict(outcome, why)
+	}
+	return outcome, why
+}
+
+func verdict(r *Record) (Outcome, string) {
 	if r == nil {
 		return Inconclusive, "there is no record"
 	}
@@ -26,10 +36,38 @@ func Verdict(r *Record) (Outcome, string) {
 		return Inconclusive, line(r.Error)
 	case r.Fault != nil && !r.Fault.Proven:
 		return Inconclusive, strings.TrimSpace("the fault took no effect: " + unseen(r.Fault))
+	case r.unstruck() != "":
+		return Inconclusive, r.unstruck()
+	case r.MustRefuse && (r.Recovery == nil || r.Recovery.Refused == ""):
+		return Inconclusive, "the recovery had to refuse, and the record holds no refusal"
+	case r.Level == Quick && onlyShallow(counted) && !r.Finished.IsZero():
+		return Inconclusive, notProven
+	case r.Outcome == Passed && checked == Passed && r.Teeth.Doubt() != "":
+		return Inconclusive, r.Teeth.Doubt()
 	case r.Outcome == Passed && checked == Passed && !r.Finished.IsZero():
 		return Passed, ""
 	}
 	return Inconclusive, r.doubt(counted)
+}
+
+// onlyShallow says that nothing but the level keeps checks from passing: all that count have passed.
+func onlyShallow(counted []CheckResult) bool {
+	for _, c := range counted {
+		if c.Outcome != Passed {
+			return false
+		}
+	}
+	return len(counted) > 0
+}
+
+// unstruck says which fault did not strike the recovery as it was to.
+func (r *Record) unstruck() string {
+	for _, m := range r.Meanwhile {
+		if !m.Proven || m.Error != "" {
+			return strings.TrimSuffix(fmt.Sprintf("%s did not strike the recovery %s: %s", line(m.Name), line(m.At), line(m.Error)), ": ")
+		}
+	}
+	return ""
 }
 
 func unseen(f *Fault) string {
@@ -42,7 +80,7 @@ func unseen(f *Fault) string {
 // Headline is the verdict on a drill in one line. RTA is printed only if it was reached, which takes a verified store.
 func Headline(r *Record) string {
 	outcome, why := Verdict(r)
-	head := strings.ToUpper(outcome.String()) + " " + scenario(r) + ": "
+	head := strings.ToUpper(outcome.String()) + " " + scenario(r) + atLevel(r) + ": "
 	if outcome != Passed {
 		if r != nil && outcome == Failed && r.Dir != "" {
 			why += "; see " + line(r.Dir)
@@ -50,13 +88,26 @@ func Headline(r *Record) string {
 		return head + why
 	}
 	parts := []string{rtaText(r) + ", " + rpaText(r)}
-	if back := backText(r); back != "" {
+	if r.MustRefuse && r.Recovery != nil {
+		parts = []string{"the recovery refused, as it had to: " + line(r.Recovery.Refused)}
+	}
+	if r.Restore != nil {
+		parts = r.restoreText()
+	} else if back := backText(r); back != "" {
 		parts = append(parts, back)
 	}
 	for _, w := range r.Waivers {
 		parts = append(parts, fmt.Sprintf("%s waived: %s", line(w.Check), line(w.Reason)))
 	}
 	return head + strings.Join(parts, "; ")
+}
+
+// atLevel names the level of a verdict, where there is one.
+func atLevel(r *Record) string {
+	if r == nil || r.SchemaVersion == 0 { // it stands for a record that is missing
+		return ""
+	}
+	return " (level " + line(r.Level.String()) + ")"
 }
 
 func scenario(r *Record) string {
@@ -174,6 +225,9 @@ func (f Finding) line() string {
 }
 
 func rtaText(r *Record) string {
+	if r.MustRefuse {
+		return "no RTA: the recovery had to refuse"
+	}
 	if !r.Service.Reached {
 		return "RTA not reached (" + objective(r.Objective.RTOMS) + ")"
 	}
@@ -217,14 +271,36 @@ func backText(r *Record) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "all of " + strings.Join(parts, " and ") + " are back"
+	if r.MustRefuse {
+		return strings.Join(parts, " and ") + " are as they were"
+	}
+	lost := ""
+	if n := r.rowsLost(); n > 0 {
+		lost = ", " + plural(n, "row") + " lost as the objective allows"
+	}
+	return "all of " + strings.Join(parts, " and ") + " are back" + lost
 }
 
-// rowsVerified is the largest number of rows that one passed check looked at completely.
+// rowsLost is how many rows are gone as the objective allows, by the checks that passed.
+func (r *Record) rowsLost() int64 {
+	var rows int64
+	for _, c := range r.counted() {
+		if c.Outcome == Passed {
+			rows = max(rows, c.Covered.Lost)
+		}
+	}
+	return rows
+}
+
+// ContentsCheck is the check that holds rows against those of the mark. A verdict speaks of its rows only: that others
+// were read, to hold constraints against them say, proves no contents.
+const ContentsCheck = "contents"
+
+// rowsVerified is the number of rows that the check of contents, when it passed, has looked at completely.
 func (r *Record) rowsVerified() int64 {
 	var rows int64
 	for _, c := range r.counted() {
-		if c.Outcome == Passed && c.Covered.Looked > 0 && c.Covered.Looked >= c.Covered.Planned {
+		if c.Name == ContentsCheck && c.Outcome == Passed && c.Covered.Looked > 0 && c.Covered.Looked >= c.Covered.Planned {
 			rows = max(rows, c.Covered.Rows)
 		}
 	}

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/recoverydrill/gameday/fixtures/probe"
@@ -22,6 +23,9 @@ type clock struct {
 	Again      []probe.Answer
 	Blips      int // of BackNS to the end of the series: see blipLength
 	Unasked    []string
+	After      tally
+	Down       int    // refusals at the end of the series, after the recovery, without a correct answer among them
+	Outages    []loss // from the injection to the end, blips left out
 	Stalls     []probe.Stall
 	EndNS      int64
 	Disorder   string
@@ -34,6 +38,39 @@ const (
 	blipLength = 2
 	blipLimit  = 3
 )
+
+// tally counts the answers since the recovery's end by its own word. Bad are all that were not correct.
+type tally struct{ Correct, Wrong, Bad int }
+
+func count(series []probe.Answer) tally {
+	var t tally
+	for _, a := range series {
+		switch {
+		case !bad(a):
+			t.Correct++
+		case a.Kind == probe.Wrong:
+			t.Wrong++
+			t.Bad++
+		default:
+			t.Bad++
+		}
+	}
+	return t
+}
+
+// down counts the answers that are errors since the last correct one. Late ones are passed over: a service that is down on a
+// busy machine has some of them too.
+func down(series []probe.Answer) (n int) {
+	for _, a := range slices.Backward(series) {
+		switch {
+		case a.Kind == probe.Correct:
+			return n
+		case a.Kind == probe.Failed && bad(a):
+			n++
+		}
+	}
+	return n
+}
 
 // readClock reads the series. Everything is 0 where the evidence for it is missing.
 func readClock(e *Evidence) clock {
@@ -69,6 +106,9 @@ func readClock(e *Evidence) clock {
 	}
 	c.during(series, f.InjectNS, r.DeclaredNS)
 	c.after(series, r)
+	ended := between(series, max(r.DeclaredNS, r.EndedNS), c.EndNS)
+	c.After, c.Down = count(ended), down(ended)
+	c.Outages = outages(between(series, f.InjectNS-1, c.EndNS), c.Needed)
 	for _, s := range probe.Stalls(series) {
 		if s.ToNS >= f.InjectNS {
 			c.Stalls = append(c.Stalls, s)
@@ -203,6 +243,35 @@ func (c *clock) after(series []probe.Answer, r *reports.Recovery) {
 		}
 		c.BackNS, since = 0, rest[lost].AtNS+1
 	}
+}
+
+// loss is a time without correct service: from its first bad answer to the first of many correct ones in a row, or to
+// the end of the series.
+type loss struct{ FromNS, ToNS int64 }
+
+// outages finds them in a series. Of blips the first few are none.
+func outages(series []probe.Answer, needed int) []loss {
+	var all []loss
+	blips := 0
+	for i := 0; i < len(series); i++ {
+		if !bad(series[i]) {
+			continue
+		}
+		if n := blip(series[i:]); n > 0 && blips < blipLimit {
+			blips++
+			i += n - 1
+			continue
+		}
+		lost := loss{FromNS: series[i].AtNS, ToNS: series[len(series)-1].DoneNS}
+		if at, ok := probe.Back(series[i:], series[i].AtNS+1, needed); ok {
+			lost.ToNS = at
+		}
+		all = append(all, lost)
+		for i+1 < len(series) && series[i+1].AtNS < lost.ToNS {
+			i++
+		}
+	}
+	return all
 }
 
 // blip returns the length of a blip at the beginning of the series, 0 if there is an outage instead.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
@@ -43,6 +44,18 @@ func notComparable(e *Evidence) []reports.Finding {
 	if b.Engine != f.Engine {
 		differ("engines", b.Engine, f.Engine)
 	}
+	if shown := tolerances(b.Tolerate); shown != tolerances(f.Tolerate) {
+		differ("tolerances", shown, tolerances(f.Tolerate))
+	} else if r := e.Record; r != nil && tolerances(r.Tolerate) != shown {
+		bad = append(bad, reports.Finding{
+			Summary: "the manifests were taken with other tolerances than the report shows", Wanted: tolerances(r.Tolerate), Found: shown,
+		})
+	}
+	for _, m := range []*fixtures.Manifest{b, f} {
+		if hidden := unapplied(m); len(hidden) > 0 {
+			bad = append(bad, unsure("a manifest was taken with tolerances that it does not list: "+strings.Join(hidden, "; ")))
+		}
+	}
 	if r := e.Record; r != nil && r.Nonce != "" && r.Nonce != b.Nonce {
 		bad = append(bad, reports.Finding{Summary: "the manifest of the mark is from another drill", Wanted: r.Nonce, Found: b.Nonce})
 	}
@@ -70,7 +83,11 @@ func outOfTime(e *Evidence) []reports.Finding {
 		return bad
 	}
 	server := func(ns int64) time.Time { return m.Time.Add(time.Duration(ns - m.MonotonicNS)) }
-	if injected := server(e.Record.Fault.InjectNS); m.MonotonicNS >= e.Record.Fault.InjectNS || b.Taken.After(injected) {
+	injected := server(e.Record.Fault.InjectNS)
+	switch {
+	case e.asDamaged && b.Taken.Before(injected):
+		early("the manifest of the damaged store was taken before the damage", injected, b.Taken)
+	case !e.asDamaged && (m.MonotonicNS >= e.Record.Fault.InjectNS || b.Taken.After(injected)):
 		early("the manifest of the mark was taken after the damage", injected, b.Taken)
 	}
 	if r := e.Record.Recovery; r != nil && r.DeclaredNS > 0 {

@@ -8,7 +8,8 @@ import (
 )
 
 // FaultProven wants a fault that took effect and a recovery that was started after it and ended well by its own word.
-// Without the first there was nothing to recover from, without the second nothing that did.
+// Without the first there was nothing to recover from, without the second nothing that did. How a recovery ended that had
+// to refuse is for [Refusal]. Faults that were to strike during the recovery must have struck.
 type FaultProven struct{}
 
 var _ Check = FaultProven{}
@@ -44,11 +45,17 @@ func (FaultProven) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	default:
 		j.res.Covered.Looked++
 	}
+	j.meanwhile(e.Record.Meanwhile)
 	switch {
 	case r == nil || r.DeclaredNS <= 0:
 		j.unsure(reports.Finding{Summary: "no recovery was started", Question: reports.Plan})
 	case f != nil && r.DeclaredNS < f.InjectNS:
 		j.unsure(unsure("the recovery was started before the fault"))
+	case e.Record.MustRefuse && r.EndedNS >= r.DeclaredNS: // whether it did is for the check of refusals
+		j.res.Covered.Looked++
+	case r.Refused != "":
+		j.res.Covered.Looked++
+		j.fail(recoveryFailed(r, "the recovery refused: "+r.Refused))
 	case r.ExitCode != 0:
 		j.res.Covered.Looked++
 		j.fail(recoveryFailed(r, fmt.Sprintf("recovery command exited with %d", r.ExitCode)))
@@ -61,6 +68,29 @@ func (FaultProven) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 		j.res.Covered.Looked++
 	}
 	return j.done()
+}
+
+// meanwhile wants every fault that was to strike during the recovery to have struck.
+func (j *judgement) meanwhile(all []reports.Meanwhile) {
+	for _, m := range all {
+		j.res.Covered.Planned++
+		why := ""
+		switch {
+		case m.Error != "":
+			why = m.Error
+		case m.InjectNS <= 0 || m.InjectedNS < m.InjectNS:
+			why = "the moment never came"
+		case !m.Proven:
+			why = "its effect was not seen"
+		default:
+			j.res.Covered.Looked++
+			continue
+		}
+		j.unsure(reports.Finding{
+			Summary: fmt.Sprintf("%s did not strike the recovery %s: %s", m.Name, m.At, why), Question: reports.Harmless,
+			Hint: "a drill whose second fault nobody sees says nothing about it: does the recovery tell this step, and does it take that long?",
+		})
+	}
 }
 
 func recoveryFailed(r *reports.Recovery, summary string) reports.Finding {

@@ -22,7 +22,7 @@ const (
 // service, and whether that was quick enough.
 func Default() []Check {
 	return []Check{
-		FaultProven{}, Contents{}, Structure{}, Identity{}, Durability{}, Ledger{}, CutOver{}, Service{}, Objectives{},
+		Preflight{}, FaultProven{}, Refusal{}, Plan{}, Contents{}, Structure{}, Constraints{}, Physical{}, Identity{}, Durability{}, Ledger{}, CutOver{}, Service{}, Objectives{},
 	}
 }
 

@@ -38,6 +38,7 @@ func LoadEvidence(dir string) (*Evidence, error) {
 	l.hashes()
 	l.baseline()
 	l.found()
+	l.e.Damaged = l.manifest(reports.DamagedDir)
 	l.ledger()
 	l.series()
 	l.rows()

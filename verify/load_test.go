@@ -23,6 +23,9 @@ func save(t *testing.T, e *Evidence) {
 		must(t, os.WriteFile(filepath.Join(e.Dir, dir, reports.ManifestFile), b, 0o600))
 	}
 	must(t, WriteRows(e.Dir, e.Rows))
+	for check, seen := range e.Extra {
+		must(t, WriteExtra(e.Dir, check, seen))
+	}
 	must(t, WriteExtra(e.Dir, "own/check", []byte("seen")))
 	lines(t, filepath.Join(e.Dir, reports.ProbeFile), len(e.Probe), func(i int) any { return e.Probe[i] })
 	writeLedger(t, filepath.Join(e.Dir, reports.LedgerFile), e.Ops)

@@ -70,9 +70,9 @@ func shopModel() *model {
 	shop.tables = append(shop.tables, probe)
 	next := int64(1001)
 	shop.objects = []fixtures.Object{
-		{Kind: "constraint", Name: "public.payments.payments_pkey", Definition: "PRIMARY KEY (id)"},
-		{Kind: "column", Name: "public.payments.amount", Definition: "numeric(12,2) not null default 0"},
-		{Kind: "foreign key", Name: "public.payments.customer", Definition: "FOREIGN KEY (customer) REFERENCES customers"},
+		{Kind: "constraint", Name: "public.payments.payments_pkey", Definition: "PRIMARY KEY (id)", Claims: []fixtures.Claim{fixtures.Unique}},
+		{Kind: "column", Name: "public.payments.amount", Definition: "numeric(12,2) not null default 0", Claims: []fixtures.Claim{fixtures.NotNull}},
+		{Kind: "foreign key", Name: "public.payments.customer", Definition: "FOREIGN KEY (customer) REFERENCES customers", Claims: []fixtures.Claim{fixtures.ForeignKey}},
 		{Kind: "function", Name: "public.touch()", Definition: "begin new.at = now(); end"},
 		{Kind: "grant", Name: "public.payments app", Definition: "SELECT,INSERT"},
 		{Kind: "index", Name: "public.payments_at", Definition: "btree (at) valid"},

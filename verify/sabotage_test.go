@@ -18,22 +18,23 @@ type sabotage struct {
 
 func sabotages() []sabotage {
 	var all []sabotage
-	for _, some := range [][]sabotage{lostSets(), wrongValues(), lostStructure(), wrongTraffic(), wrongService(), blindVerifier()} {
+	for _, some := range [][]sabotage{lostSets(), wrongValues(), lostStructure(), wrongTraffic(), wrongService(), wrongRefusals(), unplanned(), brokenClaims(), unsoundFiles(), wrongLater(), blindVerifier()} {
 		all = append(all, some...)
 	}
 	return all
 }
 
-// sabotageResults judges a sabotage by all default checks, and by the one that must catch it alone. Checks are pure, so
+// sabotageResults judges a sabotage by all checks, and by the one that must catch it alone. Checks are pure, so
 // that what each says among the others is what it says alone; the named one is run to show it.
 func sabotageResults(t *testing.T, sab sabotage) (each map[string]reports.Outcome, full, alone reports.Outcome, text string) {
 	t.Helper()
 	s := newScene(t, sab.plot)
+	s.deep = true
 	if sab.do != nil {
 		sab.do(s)
 	}
 	e := s.build()
-	full, results := judged(t, e, Default())
+	full, results := judged(t, e, everyCheck())
 	each = map[string]reports.Outcome{}
 	for _, r := range results {
 		each[r.Name] = r.Outcome
@@ -41,7 +42,7 @@ func sabotageResults(t *testing.T, sab sabotage) (each map[string]reports.Outcom
 			saysEnough(t, r.Name, f)
 		}
 	}
-	for _, c := range Default() {
+	for _, c := range everyCheck() {
 		if c.Name() == sab.check {
 			alone, results = judged(t, e, []Check{c})
 			return each, full, alone, describeResults(results)
@@ -64,7 +65,7 @@ func saysEnough(t *testing.T, check string, f reports.Finding) {
 // every check to be needed: without it at least one sabotage must escape.
 func TestSabotagesAreCaught(t *testing.T) {
 	all := sabotages()
-	if len(all) < 45 {
+	if len(all) < 200 {
 		t.Fatalf("only %d sabotages", len(all))
 	}
 	onlyBy := map[string][]string{}
@@ -97,7 +98,7 @@ func TestSabotagesAreCaught(t *testing.T) {
 			}
 		})
 	}
-	for _, c := range Default() {
+	for _, c := range everyCheck() {
 		if len(onlyBy[c.Name()]) == 0 {
 			t.Errorf("no sabotage escapes without check %q: it is dead, or untested", c.Name())
 		}
@@ -109,10 +110,11 @@ func TestCleanTwinsPass(t *testing.T) {
 	for _, twin := range cleanTwins() {
 		t.Run(twin.id+" "+twin.what, func(t *testing.T) {
 			s := newScene(t, twin.plot)
+			s.deep = true
 			if twin.do != nil {
 				twin.do(s)
 			}
-			if o, r := judged(t, s.build(), Default()); o != reports.Passed {
+			if o, r := judged(t, s.build(), everyCheck()); o != reports.Passed {
 				t.Errorf("outcome %v%s", o, describeResults(r))
 			}
 		})

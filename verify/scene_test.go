@@ -45,8 +45,9 @@ type plot struct {
 	noTarget  bool  // the recovery was asked to lose as little as possible
 	beside    bool  // the recovery works beside the old store and cuts over at startNS; the old one serves until then
 	clients   int
-	rate      int64 // operations per second of each client
-	dead      bool  // the recovered store takes no writes
+	rate      int64  // operations per second of each client
+	dead      bool   // the recovered store takes no writes
+	refuse    string // the recovery must refuse, and does: on a store that is "healthy" or "damaged"
 }
 
 // scene is a drill before it becomes evidence: sabotages change it, build writes it down.
@@ -63,6 +64,7 @@ type scene struct {
 	rec         *reports.Record
 	after       []fixtures.Setting
 	noRowsFiles bool
+	deep        bool // the checks of level deep have collected too
 	edit        []func(*Evidence)
 }
 
@@ -79,10 +81,16 @@ func newScene(t *testing.T, p plot) *scene {
 	}
 	s := &scene{t: t, plot: p, base: shopModel(), found: shopModel(), survived: map[uint64]bool{}, mutations: map[uint64][]traffic.Mutation{}}
 	s.found.identity.Branch = "2"
+	if p.refuse != "" {
+		s.found.identity.Branch, s.plot.recoverTo = "1", endNS
+	}
 	s.play()
 	s.probe = series()
 	s.rec = record(p)
 	s.after = slices.Clone(s.rec.Settings)
+	if p.refuse != "" {
+		s.refuses()
+	}
 	return s
 }
 
@@ -146,6 +154,10 @@ func (s *scene) build() *Evidence {
 	atMark := s.rows(func(id uint64) bool { return s.applied(id) && s.op(id).InvokeNS <= markNS })
 	e.Baseline = s.base.manifest(s, filepath.Join(e.Dir, e.BaseDir), atMark, markNS+5e6)
 	e.Found = s.found.manifest(s, filepath.Join(e.Dir, e.FoundDir), e.Rows, endNS+second/2)
+	e.Extra = examinedSound(e.Baseline)
+	if s.deep {
+		collectedSound(s.t, e)
+	}
 	for _, f := range s.edit {
 		f(e)
 	}
@@ -211,7 +223,7 @@ func (s *scene) play() {
 			break
 		}
 		c.next += every + rng.Int64N(every/4)
-		if (now > markNS-20e6 && now < markNS+10e6) || (!s.plot.beside && now >= stopNS && now < startNS) || (s.plot.beside && now >= startNS-10e6 && now < startNS) {
+		if (now > markNS-20e6 && now < markNS+10e6) || (!s.plot.beside && s.plot.refuse == "" && now >= stopNS && now < startNS) || (s.plot.beside && now >= startNS-10e6 && now < startNS) {
 			continue // held at the mark; no connection; closed by the cut-over
 		}
 		if now >= startNS && !recovered {

@@ -10,7 +10,8 @@ import (
 )
 
 // Service judges by the service clock alone: correct before the damage, seen to be bad during it, correct again after
-// the recovery was started, and from then on to the end of the drill.
+// the recovery was started, and from then on to the end of the drill. Silent damage (a backup, a standby) is not seen by
+// clients: they may have had correct service throughout, and what they lost of it must have come back.
 type Service struct {
 	// Stall is how long the harness may have lost sight of the service at one time, from the injection on; default
 	// 1 s. A longer time makes the result inconclusive.
@@ -45,7 +46,15 @@ func (s Service) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	j.res.Questions = []reports.Question{reports.InService, reports.InTime}
 	j.res.Covered.Planned, j.res.Covered.Looked = int64(len(e.Probe)), int64(len(e.Probe))
 	s.trust(j, c)
-	lost(j, c)
+	if e.Record.MustRefuse {
+		undisturbed(j, c, e)
+		return j.done()
+	}
+	if e.Record.Fault.Silent {
+		spared(j, c)
+	} else {
+		lost(j, c)
+	}
 	back(j, c, e.Record)
 	return j.done()
 }
@@ -88,9 +97,7 @@ func lost(j *judgement, c clock) {
 	const hint = "the service clock must ask about what the fault damages: are its canaries among the damaged rows?"
 	switch {
 	case c.Before < c.Needed || c.Unhealthy:
-		j.unsure(reports.Finding{
-			Summary: fmt.Sprintf("the service was not healthy before the damage: %s, %d are needed", plural(int64(c.Before), "correct answer"), c.Needed),
-		})
+		j.unsure(unhealthy(c))
 	case c.FirstBad == nil:
 		j.unsure(reports.Finding{Summary: "the service clock never saw the damage: every answer was correct until the recovery began", Hint: hint, Question: reports.InService})
 	case c.EndedEarly > 0:
@@ -101,9 +108,42 @@ func lost(j *judgement, c clock) {
 	}
 }
 
+// spared wants the service to be good before damage that clients cannot see, and says what they saw all the same.
+func spared(j *judgement, c clock) {
+	if c.Before < c.Needed || c.Unhealthy {
+		j.unsure(unhealthy(c))
+	}
+	if n := len(c.Outages); n > 0 {
+		j.note(reports.Finding{
+			Summary: fmt.Sprintf("the damage is of a kind that clients do not see, and they were without correct service for %s in %s since", seconds(c.outageNS()), plural(int64(n), "outage")),
+			Hint:    "the recovery may have interrupted a service that was well", Question: reports.InTime,
+		})
+	}
+}
+
+func unhealthy(c clock) reports.Finding {
+	return reports.Finding{
+		Summary: fmt.Sprintf("the service was not healthy before the damage: %s, %d are needed", plural(int64(c.Before), "correct answer"), c.Needed),
+	}
+}
+
+// outageNS is how long clients were without correct service in all.
+func (c clock) outageNS() int64 {
+	var total int64
+	for _, o := range c.Outages {
+		total += o.ToNS - o.FromNS
+	}
+	return total
+}
+
 // back wants the service to return and to stay.
 func back(j *judgement, c clock, rec *reports.Record) {
 	switch {
+	case (c.BackNS == 0 || len(c.Again) > 0) && crowded(c, rec):
+		j.unsure(reports.Finding{
+			Summary: fmt.Sprintf("answers were late or failed after the recovery, and for %.0f %% of that time something on this machine waited for a processor: which of the two it was is not known", rec.Host.Pressed),
+			Found:   lastWords(c), Question: reports.InTime, Hint: "run the drill on a machine with more room, or with less at the same time",
+		})
 	case c.BackNS == 0 && len(c.Unasked) > 0:
 		j.unsure(reports.Finding{Summary: "service seems back but was not asked about everything: " + c.Unasked[0], Question: reports.InService})
 	case c.BackNS == 0:
@@ -131,14 +171,28 @@ func back(j *judgement, c clock, rec *reports.Record) {
 	}
 }
 
+// crowdedFrom is the share of the time, in percent, from which on a machine is too busy to tell a bad service by answers
+// that come late or fail. A drill alone on two processors presses them for a third to two thirds of the time.
+const crowdedFrom = 90
+
+// crowded says that the machine may be to blame for answers that were bad after the recovery: it was busy all the time, most
+// of the answers were correct all the same, none was wrong, and the service was not down in the end: one that refuses as
+// often in a row as correct answers are needed does so on any machine.
+func crowded(c clock, rec *reports.Record) bool {
+	return rec.Host.Pressed >= crowdedFrom && c.After.Wrong == 0 && c.After.Correct >= c.After.Bad && c.Down < c.Needed
+}
+
 func lastWords(c clock) string {
 	return fmt.Sprintf("%s in all, %d correct, %d wrong, %d failed or late", plural(c.Asked, "answer"), c.Correct, c.Wrong, c.Errors)
 }
 
 // rtaNS is the time from the fault's first effect to correct service; ok is false where service did not come back for
-// good, or where it was not lost.
+// good, or where it was not lost. After silent damage it is the time without correct service, which may be 0.
 func rtaNS(e *Evidence) (ns int64, ok bool) {
 	c, effect := readClock(e), effectNS(e.Record)
+	if e.Record != nil && e.Record.Fault != nil && e.Record.Fault.Silent {
+		return c.outageNS(), c.BackNS > 0 && len(c.Again) == 0
+	}
 	if c.BackNS == 0 || len(c.Again) > 0 || c.FirstBad == nil || c.EndedEarly > 0 || effect <= 0 || c.BackNS < effect {
 		return 0, false
 	}

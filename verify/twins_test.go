@@ -13,7 +13,7 @@ import (
 // cleanTwins are recoveries that are right and show a difference all the same.
 func cleanTwins() []sabotage {
 	none := int64(0)
-	return []sabotage{
+	return append(examinedTwins(), []sabotage{
 		{id: "M", what: "nothing differs"},
 		{id: "M", what: "another seed", plot: plot{seed: 99}},
 		{id: "M", what: "a sequence moved on by 32", do: func(s *scene) {
@@ -72,7 +72,7 @@ func cleanTwins() []sabotage {
 		}},
 		{id: "M", what: "a large objective for a recovery that is slow to say so", do: onRecord(func(r *reports.Record) { r.Recovery.EndedNS = 21 * second })},
 		{id: "M", what: "the recovery ended before service was back", do: onRecord(func(r *reports.Record) { r.Recovery.EndedNS = declaredNS + 1 })},
-	}
+	}...)
 }
 
 // unknowns decides the fate of operations that were sent before the mark and never answered. One that is there brings

@@ -23,6 +23,10 @@ type Evidence struct {
 	FoundDir string             // the directory of Found's rows files, relative to Dir
 	BaseDir  string             // the directory of Baseline's rows files, relative to Dir
 
+	// Damaged is of the store as the fault left it, nil where nobody surveyed it: what a recovery that had to refuse must
+	// have left as it was. Its rows files are in reports.DamagedDir.
+	Damaged *fixtures.Manifest
+
 	Ops   []ledger.Op        // the whole ledger, in the order of invocation
 	Rows  []traffic.Row      // traffic's tables as found after the recovery
 	Probe []probe.Answer     // the whole series, in the order of schedule
@@ -32,6 +36,8 @@ type Evidence struct {
 	// Problems say what was collected but could not be read back, or was changed since. Any makes the verdict
 	// inconclusive at best: see [LoadEvidence].
 	Problems []reports.Finding
+
+	asDamaged bool // Baseline is the damaged store: see untouched
 }
 
 // Check is one way of looking at the evidence. It must never pass without having looked: a missing piece of evidence,
@@ -50,6 +56,13 @@ type Check interface {
 // [Evidence.Extra] under the check's name.
 type Collector interface {
 	Collect(ctx context.Context, sys fixtures.System) ([]byte, error)
+}
+
+// Later is an optional ability of a [Collector] that changes the store, stops it, or takes long: the drill calls CollectLater
+// in place of Collect once everything else has been collected and the service clock has stopped, in the order of the
+// checks. found is the survey of the recovered store, nil where there is none.
+type Later interface {
+	CollectLater(ctx context.Context, sys fixtures.System, found *fixtures.Manifest) ([]byte, error)
 }
 
 // Damage is an optional ability of a check that can also tell damage from health on a store that was damaged and not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -88,12 +89,10 @@ func judgeAgain(ctx context.Context, dir string) (*reports.Record, error) {
 	}
 	rec := *e.Record
 	e.Record = &rec
-	rec.Checks = verify.Judge(ctx, e, checksFor(&rec), rec.Waivers)
+	checks := checksFor(&rec)
+	rec.Checks = verify.Teeth(ctx, e, &rec, checks, verify.Judge(ctx, e, checks, rec.Waivers))
 	verify.Summarise(&rec, e)
-	rec.Outcome = verify.Verdict(rec.Checks, rec.Waivers)
-	if rec.Error != "" {
-		rec.Outcome = reports.Worst(rec.Outcome, reports.Inconclusive)
-	}
+	verify.Conclude(&rec)
 	rec.Headline = reports.Headline(&rec)
 	return &rec, ctx.Err()
 }
@@ -101,8 +100,16 @@ func judgeAgain(ctx context.Context, dir string) (*reports.Record, error) {
 // checksFor are today's checks and, for each check of the scenario's own, what it said during the drill: leaving it out
 // could turn a failed drill into a passed one.
 func checksFor(rec *reports.Record) []verify.Check {
-	checks := verify.Default()
-	known := map[string]bool{"evidence": true, "judging": true} // which Judge adds by itself, anew
+	checks := verify.At(rec.Level)
+	if rec.Restore != nil {
+		checks = verify.OfRestore(rec.Restore)
+	}
+	for _, c := range verify.DeepChecks() {
+		if slices.ContainsFunc(rec.Checks, func(r reports.CheckResult) bool { return r.Name == c.Name() }) {
+			checks = append(checks, c)
+		}
+	}
+	known := map[string]bool{"evidence": true, "judging": true, "teeth": true} // which are added anew
 	for _, c := range checks {
 		known[c.Name()] = true
 	}
@@ -117,7 +124,10 @@ func checksFor(rec *reports.Record) []verify.Check {
 // recorded is a check that cannot be run here; it says what it said during the drill.
 type recorded struct{ result reports.CheckResult }
 
-var _ verify.Check = recorded{}
+var (
+	_ verify.Check   = recorded{}
+	_ verify.Toothed = recorded{}
+)
 
 // Name is the check's.
 func (r recorded) Name() string { return r.result.Name }
@@ -127,6 +137,9 @@ func (r recorded) Promise() string { return r.result.Promise }
 
 // Judge returns the result of the drill.
 func (r recorded) Judge(context.Context, *verify.Evidence) reports.CheckResult { return r.result }
+
+// Spoil has no way to: the check does not look at the evidence any more.
+func (r recorded) Spoil(*verify.Evidence) (string, bool) { return "", false }
 
 // explain is the verdict with every finding: what was wanted, what was found, and what to do.
 func explain(rec *reports.Record, before reports.Outcome) string {

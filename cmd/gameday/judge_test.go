@@ -38,7 +38,7 @@ func TestJudgeDoesNotTakeTheRecordsWord(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := gameday(t, "judge", dir)
-	if c.code != 3 || !strings.HasPrefix(c.out.String(), "INCONCLUSIVE fake/a: ") || !strings.Contains(c.out.String(), "the record says passed") {
+	if c.code != 3 || !strings.HasPrefix(c.out.String(), "INCONCLUSIVE fake/a (level full): ") || !strings.Contains(c.out.String(), "the record says passed") {
 		t.Errorf("exit code %d, want 3; standard output:\n%s\nstandard error:\n%s", c.code, c.out.String(), c.err.String())
 	}
 	after, err := os.ReadFile(filepath.Join(dir, reports.RecordFile))
@@ -100,7 +100,7 @@ func TestJudgeKeepsWhatOwnChecksSaid(t *testing.T) {
 		Findings: []reports.Finding{{Outcome: reports.Failed, Summary: "3 invoices are unpaid", Hint: "look at the import"}},
 	})
 	c := gameday(t, "judge", dir)
-	for _, want := range []string{"FAILED fake/a: 3 invoices are unpaid", "invoices add up: failed (invoices equal payments)", "do:     look at the import"} {
+	for _, want := range []string{"FAILED fake/a (level full): 3 invoices are unpaid", "invoices add up: failed (invoices equal payments)", "do:     look at the import"} {
 		if !strings.Contains(c.out.String(), want) {
 			t.Errorf("standard output does not say %q", want)
 		}

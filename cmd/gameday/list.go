@@ -24,13 +24,20 @@ const listLimit = time.Minute
 
 // scenario is one line of the list.
 type scenario struct {
-	Package string   `json:"package"`
-	Engine  string   `json:"engine"` // "" where no label names one
-	Labels  []string `json:"labels"`
-	Name    string   `json:"name"`
-	File    string   `json:"file"` // relative to the current directory where it lies below it
-	Line    int      `json:"line"`
-	Pending bool     `json:"pending"`
+	Package  string   `json:"package"`
+	Engine   string   `json:"engine"`   // "" where no label names one
+	Fault    string   `json:"fault"`    // this and the following: "" where the scenario does not say (suite.About)
+	Recovery string   `json:"recovery"` //
+	Answers  string   `json:"answers"`  // numbers of questions, joined by "+"
+	Takes    string   `json:"takes"`    // a duration
+	Owner    string   `json:"owner"`    //
+	Level    string   `json:"level"`    // "" where it is full
+	Labels   []string `json:"labels"`   // all of them
+	Name     string   `json:"name"`     //
+	File     string   `json:"file"`     // relative to the current directory where it lies below it
+	Line     int      `json:"line"`     //
+	Pending  bool     `json:"pending"`  //
+	other    []string // labels that no column shows
 }
 
 func (a *app) listCommand() *cobra.Command {
@@ -39,13 +46,16 @@ func (a *app) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [PACKAGES...]",
 		Short: "List the drills there are",
-		Long: `List compiles the suites (default ./...) and prints their drills: engine, labels, name, and
-where each is written. Nothing is started.`,
+		Long: `List compiles the suites (default ./...) and prints their drills: engine, disaster, recovery,
+which of the seven questions each answers, how long it typically takes, its other labels, and
+where it is written. Nothing is started. The format matrix shows, in Markdown, which disaster
+is drilled on which engine with which recovery, and what is still open.`,
 		Example: `  gameday list
-  gameday list ./scenarios/... --label postgres`,
+  gameday list ./scenarios/... --label 'postgres && fault=bad write'
+  gameday list ./scenarios/... --output matrix`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if output != "text" && output != "json" {
-				return usagef("option --output does not take %q: it is text or json", output)
+			if !slices.Contains([]string{"text", "json", "matrix"}, output) {
+				return usagef("option --output does not take %q: it is text, json or matrix", output)
 			}
 			s.patterns = args
 			all, err := a.list(cmd.Context(), s)
@@ -57,7 +67,7 @@ where each is written. Nothing is started.`,
 	}
 	cmd.Flags().SortFlags = false
 	s.flags(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "`format` of what is printed: text or json")
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "`format` of what is printed: text, json or matrix")
 	return cmd
 }
 
@@ -131,10 +141,8 @@ func scenarioOf(f suites.Suite, rep *suites.Report, spec suites.Spec) scenario {
 			s.Labels = append(s.Labels, l)
 		}
 	}
-	for _, engine := range engines() {
-		if slices.Contains(s.Labels, engine) {
-			s.Engine = engine
-		}
+	for _, l := range s.Labels {
+		s.read(l)
 	}
 	s.File, s.Line = spec.LeafNodeLocation.FileName, spec.LeafNodeLocation.LineNumber
 	if here, err := os.Getwd(); err == nil {
@@ -143,6 +151,19 @@ func scenarioOf(f suites.Suite, rep *suites.Report, spec suites.Spec) scenario {
 		}
 	}
 	return s
+}
+
+// read takes a label for what it says of the scenario: see [suite.About].
+func (s *scenario) read(label string) {
+	key, value, _ := strings.Cut(label, "=")
+	switch to := map[string]*string{"owner": &s.Owner, "fault": &s.Fault, "recovery": &s.Recovery, "answers": &s.Answers, "takes": &s.Takes, "level": &s.Level}[key]; {
+	case to != nil:
+		*to = value
+	case slices.Contains(engines(), label):
+		s.Engine = label
+	default:
+		s.other = append(s.other, label)
+	}
 }
 
 // engines are the labels that name one.
@@ -160,15 +181,20 @@ func (a *app) printList(all []scenario, format string) error {
 		e.SetIndent("", "  ")
 		return e.Encode(map[string]any{"schema_version": 1, "drills": all})
 	}
+	if format == "matrix" {
+		return a.printMatrix(all)
+	}
 	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "ENGINE\tLABELS\tDRILL\tWHERE")
+	fmt.Fprintln(w, "ENGINE\tDISASTER\tRECOVERY\tANSWERS\tTAKES\tLEVEL\tOWNER\tLABELS\tDRILL\tWHERE")
 	for _, s := range all {
-		labels := strings.Join(slices.DeleteFunc(slices.Clone(s.Labels), func(l string) bool { return l == s.Engine }), ",")
 		name := s.Name
 		if s.Pending {
 			name += " (pending)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s:%d\n", cmp.Or(s.Engine, "-"), cmp.Or(labels, "-"), name, s.File, s.Line)
+		for _, column := range []string{s.Engine, s.Fault, s.Recovery, s.Answers, s.Takes, cmp.Or(s.Level, "full"), s.Owner, strings.Join(s.other, ",")} {
+			fmt.Fprintf(w, "%s\t", cmp.Or(column, "-"))
+		}
+		fmt.Fprintf(w, "%s\t%s:%d\n", name, s.File, s.Line)
 	}
 	return w.Flush()
 }

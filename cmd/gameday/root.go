@@ -48,7 +48,7 @@ Exit codes:
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.runCommand(), a.listCommand(), a.judgeCommand(), a.reportCommand(),
+	root.AddCommand(a.runCommand(), a.listCommand(), a.planCommand(), a.manifestCommand(), a.sabotageCommand(), a.judgeCommand(), a.reportCommand(),
 		a.imagesCommand(), a.doctorCommand(), a.cleanCommand(), a.versionCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

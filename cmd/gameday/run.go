@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/recoverydrill/gameday/cmd/gameday/internal/suites"
+	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill/config"
 )
 
@@ -66,9 +67,11 @@ func (s *selection) String() string {
 type runOptions struct {
 	selection
 	reportDir, on, config, output string
+	level                         string // "" leaves each drill its own
 	timeout                       time.Duration
 	seed                          int64
-	keepGoing, verbose            bool
+	keepGoing, verbose, planOnly  bool
+	sabotage                      string // as in [config.SabotageVariable]; "" for a drill
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -109,6 +112,7 @@ A gameday.yaml in the current directory is read if there is one:
 	o.flags(cmd)
 	f.StringVar(&o.reportDir, "report-dir", "", "`directory` below which each run's evidence and reports go (default "+defaultReportDir+")")
 	f.StringVar(&o.on, "on", "", "`where` drills' systems live: "+strings.Join(config.Providers(), ", ")+" (default "+config.Auto+")")
+	f.StringVar(&o.level, "level", "", "`depth` of every verdict: quick, full or deep (default what each drill says, else full)")
 	f.DurationVar(&o.timeout, "timeout", 0, "`limit` for each suite (default "+short(defaultTimeout)+")")
 	f.Int64Var(&o.seed, "seed", 0, "`number` from which every random choice comes; 0 draws one")
 	f.BoolVar(&o.keepGoing, "keep-going", false, "run the next suite after one that did not pass")
@@ -177,6 +181,10 @@ func (o runOptions) complete() (runOptions, error) {
 			return o, usagef("option --on: %v", err)
 		}
 	}
+	o.level = cmp.Or(o.level, os.Getenv(config.LevelVariable))
+	if _, err := reports.ParseLevel(o.level); err != nil {
+		return o, usagef("option --level: %v", err)
+	}
 	o.on = cmp.Or(o.on, os.Getenv(config.OnVariable), conf.On)
 	o.timeout = cmp.Or(o.timeout, conf.Timeout, defaultTimeout)
 	o.config = conf.Path
@@ -223,6 +231,19 @@ func (a *app) find(ctx context.Context, patterns []string) ([]suites.Suite, erro
 
 // runSuite runs one suite's binary and weighs what it left. ginkgoReport is a file that does not exist yet.
 func (a *app) runSuite(ctx context.Context, s suites.Suite, binary, ginkgoReport string, o runOptions) (suiteResult, error) {
+	left, said, err := a.execute(ctx, s, binary, ginkgoReport, o)
+	if err != nil {
+		return suiteResult{}, err
+	}
+	r := left.weigh(s.Package)
+	if left.ended.ExitCode != 0 && !r.empty && said != "" && !o.verbose {
+		fmt.Fprintf(a.err, "gameday: what %s printed:\n%s\n", s.Package, said)
+	}
+	return r, nil
+}
+
+// execute runs one suite's binary and collects what it left, and what it printed.
+func (a *app) execute(ctx context.Context, s suites.Suite, binary, ginkgoReport string, o runOptions) (*leftBehind, string, error) {
 	started := time.Now()
 	args := append(o.args(), "-ginkgo.json-report="+ginkgoReport, "-ginkgo.no-color", "-ginkgo.timeout="+o.timeout.String())
 	if o.seed != 0 {
@@ -243,19 +264,15 @@ func (a *app) runSuite(ctx context.Context, s suites.Suite, binary, ginkgoReport
 	}.Run(ctx)
 	p.flush()
 	if err != nil {
-		return suiteResult{}, err
+		return nil, "", err
 	}
 	rep, repErr := suites.ReadReport(ginkgoReport)
 	if why, ok := suites.Refused(said.String() + complaint.String()); ok && repErr != nil {
-		return suiteResult{}, usagef("the suite does not take %s:\n%s", o.selection.String(), head(why, 2))
+		return nil, "", usagef("the suite does not take %s:\n%s", o.selection.String(), head(why, 2))
 	}
-	left := leftBehind{ended: ended, report: rep, reportErr: repErr, started: started, filtered: o.String() != ""}
+	left := &leftBehind{ended: ended, report: rep, reportErr: repErr, started: started, filtered: o.String() != ""}
 	left.readRuns(p.reports)
-	r := left.weigh(s.Package)
-	if ended.ExitCode != 0 && !r.empty && said.Len() > 0 && !o.verbose {
-		fmt.Fprintf(a.err, "gameday: what %s printed:\n%s\n", s.Package, strings.TrimSpace(said.String()))
-	}
-	return r, nil
+	return left, strings.TrimSpace(said.String()), nil
 }
 
 // beginning keeps the first bytes of what is written to it.
@@ -273,7 +290,8 @@ func (b *beginning) Write(p []byte) (int, error) {
 func (o runOptions) environment() []string {
 	set := map[string]string{
 		config.ReportDirVariable: o.reportDir, config.ProgressVariable: "1",
-		config.OnVariable: o.on, config.Variable: o.config, config.SeedVariable: "",
+		config.OnVariable: o.on, config.LevelVariable: o.level, config.Variable: o.config, config.SeedVariable: "",
+		config.PlanVariable: map[bool]string{true: o.reportDir}[o.planOnly], config.SabotageVariable: o.sabotage,
 	}
 	if o.seed != 0 {
 		set[config.SeedVariable] = strconv.FormatInt(o.seed, 10)

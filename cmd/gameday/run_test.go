@@ -128,10 +128,10 @@ func TestRunWeighsEverythingThatASuiteLeaves(t *testing.T) {
 		code int
 		says []string // on standard output
 	}{
-		"passes":             {0, []string{"PASSED fake/drill: "}},
-		"fails":              {1, []string{"FAILED fake/drill: "}},
-		"fails and says ok":  {1, []string{"FAILED fake/drill: "}},
-		"is inconclusive":    {3, []string{"INCONCLUSIVE fake/drill: "}},
+		"passes":             {0, []string{"PASSED fake/drill (level full): "}},
+		"fails":              {1, []string{"FAILED fake/drill (level full): "}},
+		"fails and says ok":  {1, []string{"FAILED fake/drill (level full): "}},
+		"is inconclusive":    {3, []string{"INCONCLUSIVE fake/drill (level full): "}},
 		"passes and exits 1": {3, []string{"PASSED fake/drill", "exited with status 1 although every drill passed"}},
 		"passes and fails an assertion": {1, []string{
 			"PASSED fake/drill", "every drill passed its checks, and the scenario's own assertion failed: outer does 0: because",
@@ -171,7 +171,7 @@ func TestRunPrintsVerdictReportAndProgress(t *testing.T) {
 		t.Fatalf("exit code %d, stderr:\n%s", c.code, c.err.String())
 	}
 	lines := strings.Split(strings.TrimSpace(c.out.String()), "\n")
-	if len(lines) != 2 || !strings.HasPrefix(lines[0], "PASSED fake/drill: ") || !strings.HasPrefix(lines[1], "report: "+c.dir) {
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "PASSED fake/drill (level full): ") || !strings.HasPrefix(lines[1], "report: "+c.dir) {
 		t.Fatalf("standard output is not a verdict and a report:\n%s", c.out.String())
 	}
 	if _, err := os.Stat(strings.TrimPrefix(lines[1], "report: ")); err != nil {
@@ -270,8 +270,8 @@ func TestRunSaysThatAFilterIsNotUnderstood(t *testing.T) {
 
 func TestListShowsWhatCouldRun(t *testing.T) {
 	c := gameday(t, "list", "./testdata/fake")
-	want := "ENGINE    LABELS               DRILL         WHERE\n" +
-		"postgres  owner=fake,flagship  outer does 0  /elsewhere/fake_test.go:12\n"
+	want := "ENGINE    DISASTER  RECOVERY  ANSWERS  TAKES  LEVEL  OWNER  LABELS    DRILL         WHERE\n" +
+		"postgres  -         -         -        -      full   fake   flagship  outer does 0  /elsewhere/fake_test.go:12\n"
 	if c.code != 0 || c.out.String() != want {
 		t.Errorf("exit code %d, got\n%s\nwant\n%s\nstderr:\n%s", c.code, c.out.String(), want, c.err.String())
 	}

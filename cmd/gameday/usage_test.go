@@ -74,9 +74,10 @@ func TestUsageErrors(t *testing.T) {
 	var b strings.Builder
 	for _, args := range []string{
 		"rnu", "foo", "run --lable x", "run -x", "run --timeout", "run --timeout soon", "run --timeout -1s", "run --seed many", "run --output xml",
-		"run --on moon", "run --config nowhere.yaml", "run --config BAD", "run ./testdata/plain", "run ./nowhere", "list --output xml",
+		"run --on moon", "run --level deepest", "run --config nowhere.yaml", "run --config BAD", "run ./testdata/plain", "run ./nowhere", "list --output xml", "plan --output xml", "plan ./nowhere",
+		"sabotage --acts A17,B99", "sabotage --quick --acts A17", "sabotage --min-score 101", "sabotage --output xml", "sabotage ./nowhere",
 		"judge", "judge EMPTY", "judge EMPTY/nowhere", "judge --output xml EMPTY", "report", "report EMPTY", "clean now", "clean --run x --dry-run",
-		"images biuld", "images build postgres", "images build postgres:1", "images list all", "images ensure --on moon", "doctor dcoker", "version please",
+		"manifest", "manifest --sqlite a", "manifest --sqlite a --mysql b --out m", "manifest --postgres postgres://u:p@h:x/ --out m", "manifest --sqlite a --out m --rows-limit many", "manifest --sqlite a --out m b", "manifest --sqlite a --out m --nonce XY", "manifest --sqlite a --out m --at-snapshot x", "manifest --postgres host=h --out m --at-snapshot x", "images biuld", "images build postgres", "images build postgres:1", "images list all", "images ensure --on moon", "doctor dcoker", "version please",
 	} {
 		words := strings.Fields(strings.NewReplacer("EMPTY", empty, "BAD", bad).Replace(args))
 		c := gameday(t, words...)

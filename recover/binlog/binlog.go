@@ -7,37 +7,36 @@ package binlog
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"time"
 
-	"github.com/recoverydrill/gameday/fixtures"
 	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/recover/mysqlhost"
 )
 
 // Kind is the form in which the target is told.
-type Kind string
+type Kind = mysqlhost.Kind
 
-// The forms of a target.
+// The forms of a target; see [mysqlhost.Kind].
 const (
-	// Position is the mark's file of the log and the bytes of it.
-	Position Kind = "position"
-	// GTID is all transactions in the mark, whatever file they are in.
-	GTID Kind = "gtid"
-	// Time is the mark's time. The log knows it to the second in which a statement began: everything that began in the
-	// target's second is left out, whether it came before the target or after it.
-	Time Kind = "time"
-	// Latest is the end of the archived log. Where the log's last event is not whole, the recovery ends in an error.
-	Latest Kind = "latest"
+	Position = mysqlhost.Position
+	GTID     = mysqlhost.GTID
+	Time     = mysqlhost.Time
+	Latest   = mysqlhost.Latest
 )
 
-// Procedure is one point-in-time recovery.
+// Procedure is one point-in-time recovery. One that was killed may be run again: it begins anew where no client was sent
+// to what it restored, and otherwise sends clients there.
 type Procedure struct {
 	Kind  Kind          // default Position
 	Node  string        // where to restore; default the system's first spare
 	Limit time.Duration // for each of: a start of the server, a stop, the replay; default 5 min
 }
 
-var _ recovery.Recovery = Procedure{}
+var (
+	_ recovery.Recovery    = Procedure{}
+	_ recovery.Planner     = Procedure{}
+	_ recovery.Preflighter = Procedure{}
+)
 
 // To is a recovery to the drill's target, told in the given form.
 func To(kind Kind) Procedure { return Procedure{Kind: kind} }
@@ -54,68 +53,41 @@ func (p Procedure) kind() Kind {
 
 // Recover runs the procedure.
 func (p Procedure) Recover(ctx context.Context, job recovery.Job) error {
-	if p.Limit <= 0 {
-		p.Limit = 5 * time.Minute
-	}
-	t, err := p.target(job.Target)
+	r, err := p.restore(job)
 	if err != nil {
 		return err
 	}
-	f, err := flavourOf(job.Env["GAMEDAY_ENGINE"])
-	if err != nil {
-		return err
-	}
-	node, err := recovery.SpareNode(job.System, p.Node)
-	if err != nil {
-		return fmt.Errorf("binlog: %w", err)
-	}
-	r := restore{job: job, node: node, flavour: f, target: t, limit: p.Limit}
-	return job.Run(ctx,
-		recovery.Step{Name: "fetch the base backup", Do: r.fetch},
-		recovery.Step{Name: "start a server that clients cannot reach", Do: r.startClosed},
-		recovery.Step{Name: "replay the binary log", Do: r.replay},
-		recovery.Step{Name: "start it for clients", Do: r.startOpen},
-		recovery.Step{Name: "cut over", Do: r.cutOver},
-	)
+	return job.Run(ctx, r.steps()...)
 }
 
-// target is a mark in the parts that the programs want.
-type target struct {
-	kind              Kind
-	file, bytes, gtid string
-	time              string // in UTC, in whole seconds
+// Plan implements [recovery.Planner].
+func (p Procedure) Plan(_ context.Context, job recovery.Job) (recovery.Plan, error) {
+	r, err := p.restore(job)
+	if err != nil {
+		return recovery.Plan{}, err
+	}
+	return recovery.PlanOf(r.steps()...), nil
 }
 
-// place is the form of a mark's position: "binlog.000003:1234 GTIDS".
-var place = regexp.MustCompile(`^([^:/ ]+\.[0-9]{6,}):([0-9]+)(?: ([0-9A-Za-z:,_-]+))?$`)
+// Preflight implements [recovery.Preflighter]: the machine, the backup, the log from it to the target, and disk.
+func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.Need, error) {
+	r, err := p.restore(job)
+	if err != nil {
+		return nil, err
+	}
+	return r.host.Look(ctx, r.target, 1, nil, []string{"data"})
+}
 
-func (p Procedure) target(m fixtures.Mark) (target, error) {
-	t := target{kind: p.kind()}
-	if m.Position != "" {
-		parts := place.FindStringSubmatch(m.Position)
-		if parts == nil {
-			return target{}, fmt.Errorf("binlog: the target's position is %q, want FILE:BYTES GTIDS", m.Position)
-		}
-		t.file, t.bytes, t.gtid = parts[1], parts[2], parts[3]
+// restore is what a job asks of the procedure.
+func (p Procedure) restore(job recovery.Job) (*restore, error) {
+	t, err := mysqlhost.TargetOf(p.kind(), job.Target)
+	if err != nil {
+		return nil, fmt.Errorf("binlog: %w", err)
 	}
-	if !m.Time.IsZero() {
-		t.time = m.Time.UTC().Format(time.DateTime)
+	h, err := mysqlhost.Spare(job, p.Node, p.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("binlog: %w", err)
 	}
-	missing := ""
-	switch t.kind {
-	case Position:
-		missing = t.file
-	case GTID:
-		missing = t.gtid
-	case Time:
-		missing = t.time
-	case Latest:
-		missing = "nothing"
-	default:
-		return target{}, fmt.Errorf("binlog: unknown kind of target %q", p.Kind)
-	}
-	if missing == "" {
-		return target{}, fmt.Errorf("binlog: the drill gave no target %s: ask for one with drill.To(mark)", t.kind)
-	}
-	return t, nil
+	what := fmt.Sprintf("%s %s from %s", p.Name(), t, job.Env["GAMEDAY_BACKUP"])
+	return &restore{host: h, target: t, claim: &mysqlhost.Claim{Host: h, What: what}}, nil
 }

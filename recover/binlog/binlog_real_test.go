@@ -30,7 +30,7 @@ type lab struct {
 
 func newLab(t *testing.T, flavour mysql.Flavour) *lab {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	t.Cleanup(cancel)
 	run, err := fixtures.NewRun(t.TempDir())
 	noError(t, err)
@@ -101,7 +101,7 @@ func (l *lab) clear() {
 	if l.on(`cat "$GAMEDAY_PIDFILE" 2>/dev/null || :`) != "" {
 		noError(l.t, l.system.KillServer(l.ctx, l.spare))
 	}
-	l.on(`rm -rf "$GAMEDAY_DATADIR"`)
+	l.on(`rm -rf "$GAMEDAY_DATADIR" "$GAMEDAY_DATADIR".*`)
 }
 
 // rows are those of the table moment.
@@ -119,6 +119,9 @@ func TestProcedure(t *testing.T) {
 			t.Parallel() // half of the time is waiting
 			l := newLab(t, flavour)
 			l.whole(t)
+			if flavour == mysql.MariaDB {
+				l.killed(t)
+			}
 			l.refusals(t)
 			l.otherKinds(t)
 		})
@@ -150,7 +153,18 @@ func (l *lab) whole(t *testing.T) {
 	if left := l.on(`ls "$GAMEDAY_DATADIR".*.sql 2>/dev/null || :`); left != "" {
 		t.Errorf("left behind: %s", left)
 	}
-	wantError(t, To("").Recover(l.ctx, l.job(l.mark)), "fetch the base backup", "is not empty")
+	// Once more, as after a kill just before clients were sent: what clients have written since is theirs.
+	l.cut = ""
+	noError(t, To("").Recover(l.ctx, l.job(l.mark)))
+	if got := l.ask(rows); l.cut != "spare:3306" || got != "before,new" {
+		t.Errorf("run again, it sent clients to %q, where there is %q", l.cut, got)
+	}
+	wantError(t, To(GTID).Recover(l.ctx, l.job(l.mark)), "fetch the base backup", "refused", "was restored here already")
+	l.on(`rm "$GAMEDAY_DATADIR.recovery"`)
+	wantError(t, To("").Recover(l.ctx, l.job(l.mark)), "fetch the base backup", "refused", "is not empty")
+	if got := l.ask(rows); got != "before,new" {
+		t.Errorf("a recovery that refused has left %q", got)
+	}
 	l.clear()
 }
 

@@ -1,21 +1,21 @@
 package binlog
 
 import (
+	"context"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/mysql"
 )
 
 // restore is the procedure's part for a target, for its steps one by one.
-func (l *lab) restore(kind Kind, m fixtures.Mark) restore {
+func (l *lab) restore(kind Kind, m fixtures.Mark) *restore {
 	l.t.Helper()
-	p := To(kind)
-	target, err := p.target(m)
+	r, err := To(kind).restore(l.job(m))
 	noError(l.t, err)
-	f, err := flavourOf(l.env["GAMEDAY_ENGINE"])
-	noError(l.t, err)
-	return restore{job: l.job(m), node: l.spare, flavour: f, target: target, limit: 2 * 60e9}
+	return r
 }
 
 // refusals: with a part of the log missing or damaged the servers' own programs go on, or stop half way.
@@ -28,9 +28,9 @@ func (l *lab) refusals(t *testing.T) {
 		{"sixteen bytes damaged", `printf xxxxxxxxxxxxxxxx | dd of="$D/$M" bs=1 seek=$(($(stat -c %s "$D/$M") / 2)) conv=notrunc 2>/dev/null`, "ERROR"},
 		{"one letter of a value changed", `LC_ALL=C sed -i s/before/befqre/ "$D/$M"`, "rror"},
 	} {
-		l.on(`D=/data/broken; M=` + l.restore(Position, l.mark).target.file + `; F=$(sed -n s/^binlog_file=//p "$GAMEDAY_BACKUP/gameday-backup.info"); rm -rf $D; cp -a "$GAMEDAY_BINLOG_DIR" $D; ` + c.damage)
+		l.on(`D=/data/broken; M=` + l.restore(Position, l.mark).target.File + `; F=$(sed -n s/^binlog_file=//p "$GAMEDAY_BACKUP/gameday-backup.info"); rm -rf $D; cp -a "$GAMEDAY_BINLOG_DIR" $D; ` + c.damage)
 		r := l.restore(Position, l.mark)
-		r.job.Env = with(l.env, "GAMEDAY_BINLOG_DIR", "/data/broken")
+		r.host.Job.Env = with(l.env, "GAMEDAY_BINLOG_DIR", "/data/broken")
 		err := r.replay(l.ctx)
 		if err == nil {
 			t.Errorf("%s: no error", c.name)
@@ -46,8 +46,8 @@ func (l *lab) refusals(t *testing.T) {
 	// A log that ends before the target is none of the programs' business: they end it with success.
 	l.on(`rm -rf /data/broken; cp -a "$GAMEDAY_BINLOG_DIR" /data/broken`)
 	r := l.restore(Position, l.mark)
-	l.on("truncate -s " + l.boundary("/data/broken/"+r.target.file) + " /data/broken/" + r.target.file)
-	r.job.Env = with(l.env, "GAMEDAY_BINLOG_DIR", "/data/broken")
+	l.on("truncate -s " + l.boundary("/data/broken/"+r.target.File) + " /data/broken/" + r.target.File)
+	r.host.Job.Env = with(l.env, "GAMEDAY_BINLOG_DIR", "/data/broken")
 	wantError(t, r.replay(l.ctx), "the log ended before the target")
 	for _, kind := range []Kind{Position, GTID, Time} {
 		wantError(t, l.restore(kind, l.early).replay(l.ctx), "the backup is later than the target")
@@ -58,8 +58,46 @@ func (l *lab) refusals(t *testing.T) {
 // boundary is where the second last event before the mark ends, in bytes.
 func (l *lab) boundary(file string) string {
 	l.t.Helper()
-	program := l.restore(Position, l.mark).flavour.binlog
-	return l.on(program + " --stop-position=" + l.restore(Position, l.mark).target.bytes + " " + file + " | grep -a '^# at' | awk '{print $3}' | uniq | tail -n 4 | head -n 1")
+	program := map[string]string{"mysql": "mysqlbinlog", "mariadb": "mariadb-binlog"}[l.env["GAMEDAY_ENGINE"]]
+	return l.on(program + " --stop-position=" + l.restore(Position, l.mark).target.Bytes + " " + file + " | grep -a '^# at' | awk '{print $3}' | uniq | tail -n 4 | head -n 1")
+}
+
+// killed ends the procedure at each step's beginning and a moment later, and runs it again: it must converge.
+func (l *lab) killed(t *testing.T) {
+	names := []string{}
+	for _, s := range l.restore(Position, l.mark).steps() {
+		names = append(names, s.Name)
+	}
+	moments := []time.Duration{100 * time.Millisecond}
+	if os.Getenv("GAMEDAY_TESTS") == "all" {
+		moments = []time.Duration{0, 100 * time.Millisecond, 400 * time.Millisecond}
+	}
+	for i, name := range names {
+		for _, later := range moments {
+			ctx, cancel := context.WithCancel(l.ctx)
+			job := l.job(l.mark)
+			job.Step = func(step string) {
+				if step == name {
+					time.AfterFunc(later, cancel)
+					if later == 0 {
+						cancel()
+					}
+				}
+			}
+			err := To("").Recover(ctx, job)
+			cancel()
+			t.Logf("killed %s after the beginning of %q: %v", later, name, err)
+			l.cut = ""
+			noError(t, To("").Recover(l.ctx, l.job(l.mark)))
+			if got := l.ask(rows); l.cut != "spare:3306" || got != "before" {
+				t.Errorf("killed %s after the beginning of %q and run again: clients are sent to %q, where there is %q", later, name, l.cut, got)
+			}
+			if i < len(names)-1 { // what clients were not sent to; the rest is whole's
+				l.clear()
+			}
+		}
+	}
+	l.clear()
 }
 
 func with(env map[string]string, name, value string) map[string]string {

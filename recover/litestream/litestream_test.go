@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/superfly/ltx"
 
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/embedded"
@@ -108,7 +112,7 @@ func TestForms(t *testing.T) {
 		if got := b.keys(); got != want {
 			t.Errorf("%+v: clients find %q, want %q", p, got, want)
 		}
-		if len(b.cut) != 1 || (b.cut[0] == old) != p.InPlace || len(b.steps) != 3 {
+		if len(b.cut) != 1 || (b.cut[0] == old) != p.InPlace || len(b.steps) != 4 {
 			t.Errorf("%+v: cut over to %q in the steps %q", p, b.cut, b.steps)
 		}
 		if info, err := os.Stat(b.cut[0]); err != nil || info.Mode().Perm() != 0o600 {
@@ -166,17 +170,25 @@ func TestRefusals(t *testing.T) {
 		"no target time":  {litestream.To(litestream.Time), func(_ *bench, j *recovery.Job) { j.Target = fixtures.Mark{} }, "no target time"},
 		"another engine":  {litestream.Procedure{}, func(_ *bench, j *recovery.Job) { j.Target.Position = "0/15D4" }, `"0/15D4"`},
 		"an unknown form": {litestream.To("moment"), func(*bench, *recovery.Job) {}, "unknown kind"},
-		"a target that the replica does not have": {litestream.Procedure{}, func(_ *bench, j *recovery.Job) { j.Target.Position = "00000000000fffff" }, "not available"},
-		"a replica with a gap":                    {litestream.To(litestream.Latest), func(b *bench, j *recovery.Job) { b.dropTransaction(j) }, "non-contiguous"},
-		"a replica that is damaged":               {litestream.To(litestream.Latest), func(b *bench, j *recovery.Job) { b.damageTransaction(j) }, "restore from the replica"},
-		"damage that was copied":                  {litestream.To(litestream.Latest), func(b *bench, _ *recovery.Job) { b.damageStore() }, "integrity check"},
+		"a target that the replica does not have":                      {litestream.Procedure{}, func(_ *bench, j *recovery.Job) { j.Target.Position = "00000000000fffff" }, "whole up to"},
+		"a replica with a gap":                                         {litestream.To(litestream.Latest), func(b *bench, j *recovery.Job) { b.dropTransaction(j) }, "the next that it has begins with"},
+		"a replica that is damaged":                                    {litestream.To(litestream.Latest), func(b *bench, j *recovery.Job) { b.damageTransaction(j) }, "is damaged"},
+		"a replica with a gap before a time":                           {litestream.To(litestream.Time), func(b *bench, j *recovery.Job) { b.dropTransaction(j) }, "the next that it has begins with"},
+		"a replica damaged before a time":                              {litestream.To(litestream.Time), func(b *bench, j *recovery.Job) { b.damageTransaction(j) }, "is damaged"},
+		"a replica that has merged the target with what came after it": {litestream.To(litestream.Time), func(b *bench, j *recovery.Job) { b.mergeTransactions(j) }, "has merged"},
+		"a replica without the target":                                 {litestream.Procedure{}, func(b *bench, j *recovery.Job) { b.dropTransaction(j) }, "whole up to"},
+		"a replica that is empty":                                      {litestream.To(litestream.Latest), func(b *bench, j *recovery.Job) { j.Env["GAMEDAY_REPLICA"] = b.t.TempDir() }, "nothing in the replica"},
+		"a replica younger than the target":                            {litestream.To(litestream.Time), func(_ *bench, j *recovery.Job) { j.Target.Time = j.Target.Time.Add(-time.Hour) }, "as old as the target"},
+		"a replica whose file is another's":                            {litestream.To(litestream.Latest), func(b *bench, j *recovery.Job) { b.swapTransactions(j) }, "it holds the transactions"},
+		"damage that was copied":                                       {litestream.To(litestream.Latest), func(b *bench, _ *recovery.Job) { b.damageStore() }, "integrity check"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			b := newBench(t)
 			job := b.job()
 			c.change(b, &job)
 			err := c.p.Recover(t.Context(), job)
-			if err == nil || !strings.Contains(err.Error(), c.want) {
+			var no *recovery.Refused
+			if err == nil || !strings.Contains(err.Error(), c.want) || errors.As(err, &no) != strings.Contains(what, "replica") {
 				t.Errorf("want an error about %q, got %v", c.want, err)
 			}
 			if len(b.cut) > 0 {
@@ -211,6 +223,148 @@ func (b *bench) damageTransaction(job *recovery.Job) {
 	check(b.t, err)
 	data[len(data)/2] ^= 0xff
 	check(b.t, os.WriteFile(path, data, 0o600))
+}
+
+// swapTransactions puts the file of the transaction before the mark's into the place of the mark's.
+func (b *bench) swapTransactions(job *recovery.Job) {
+	b.keepReplica(job)
+	at, err := ltx.ParseTXID(b.mark.Position)
+	check(b.t, err)
+	before := filepath.Join(filepath.Dir(b.transaction(job)), ltx.FormatFilename(at-1, at-1))
+	data, err := os.ReadFile(before)
+	check(b.t, err)
+	check(b.t, os.WriteFile(b.transaction(job), data, 0o600))
+}
+
+// mergeTransactions makes one file of the mark's transaction and the next one, as Litestream does after a while.
+func (b *bench) mergeTransactions(job *recovery.Job) {
+	b.keepReplica(job)
+	at, err := ltx.ParseTXID(b.mark.Position)
+	check(b.t, err)
+	var parts []io.Reader
+	for _, n := range []ltx.TXID{at, at + 1} {
+		path := filepath.Join(filepath.Dir(b.transaction(job)), ltx.FormatFilename(n, n))
+		data, err := os.ReadFile(path)
+		check(b.t, errors.Join(err, os.Remove(path)))
+		parts = append(parts, bytes.NewReader(data))
+	}
+	var merged bytes.Buffer
+	c, err := ltx.NewCompactor(&merged, parts)
+	check(b.t, err)
+	c.HeaderFlags = ltx.HeaderFlagNoChecksum
+	check(b.t, c.Compact(b.t.Context()))
+	dir := filepath.Join(job.Env["GAMEDAY_REPLICA"], "ltx", "1")
+	check(b.t, errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, ltx.FormatFilename(at, at+1)), merged.Bytes(), 0o600)))
+}
+
+// TestShort: what lies before the damage is restored when that is asked for, and what is left out is said.
+func TestShort(t *testing.T) {
+	for what, damage := range map[string]func(*bench, *recovery.Job){
+		"lost": (*bench).dropTransaction, "damaged": (*bench).damageTransaction,
+	} {
+		for _, kind := range []litestream.Kind{litestream.Position, litestream.Time, litestream.Latest} {
+			b := newBench(t)
+			job := b.job()
+			damage(b, &job)
+			check(t, litestream.Procedure{Kind: kind, Short: true}.Recover(t.Context(), job))
+			if got := b.keys(); got != "" {
+				t.Errorf("%s, to %s: clients find %q", what, kind, got)
+			}
+			if !strings.Contains(b.output.String(), "lost: everything after transaction") {
+				t.Errorf("%s, to %s: it said\n%s", what, kind, &b.output)
+			}
+		}
+	}
+}
+
+// TestTimesOfFilesAreOfNoMatter: a copy of the replica has times of its own on the disk.
+func TestTimesOfFilesAreOfNoMatter(t *testing.T) {
+	b := newBench(t)
+	job := b.job()
+	b.keepReplica(&job)
+	check(t, litestream.To(litestream.Time).Recover(t.Context(), job))
+	if got := b.keys(); got != "before" {
+		t.Errorf("clients find %q", got)
+	}
+}
+
+// TestAfterAKill: run again after it died as any of its steps began, it ends where it should.
+func TestAfterAKill(t *testing.T) {
+	for _, p := range []litestream.Procedure{{}, {InPlace: true}} {
+		for step := 1; step <= 4; step++ {
+			b := newBench(t)
+			check(t, recovery.Interrupted(p, recovery.Interruption{Step: step}).Recover(t.Context(), b.job()))
+			if got := b.keys(); got != "before" || len(b.cut) != 1 {
+				t.Errorf("%+v killed at step %d: clients find %q after cutting over to %q", p, step, got, b.cut)
+			}
+		}
+	}
+}
+
+// TestAfterAKillBetweenTheNames: in place, the damaged file has been moved away and the new one has not its name yet.
+func TestAfterAKillBetweenTheNames(t *testing.T) {
+	b := newBench(t)
+	job := b.job()
+	old := job.Env["GAMEDAY_FILE"]
+	check(t, os.Chmod(old, 0o640))
+	aside := filepath.Join(filepath.Dir(old), "before-restored-to-"+b.mark.Position+".db")
+	check(t, os.Rename(old, aside))
+	check(t, litestream.Procedure{InPlace: true}.Recover(t.Context(), job))
+	info, err := os.Stat(old)
+	check(t, err)
+	if got := b.keys(); got != "before" || info.Mode().Perm() != 0o640 {
+		t.Errorf("clients find %q in a file of mode %s", got, info.Mode())
+	}
+	if _, err := os.Stat(aside + "-wal"); err != nil { // with its log, for whoever looks into it
+		t.Error(err)
+	}
+}
+
+// TestOnce: what clients write to by now is not put back to the target.
+func TestOnce(t *testing.T) {
+	for _, p := range []litestream.Procedure{{}, {InPlace: true}} {
+		b := newBench(t)
+		job := b.job()
+		check(t, p.Recover(t.Context(), job))
+		b.write("since")
+		var no *recovery.Refused
+		if err := p.Recover(t.Context(), job); !errors.As(err, &no) || len(b.cut) != 1 || b.keys() != "before since" {
+			t.Errorf("%+v: run again: %v; clients find %q", p, err, b.keys())
+		}
+	}
+}
+
+// TestPreflightAndPlan change nothing, tell what is missing, and name the steps that are done.
+func TestPreflightAndPlan(t *testing.T) {
+	b := newBench(t)
+	job := b.job()
+	before, err := os.ReadDir(filepath.Dir(job.Env["GAMEDAY_FILE"]))
+	check(t, err)
+	p := litestream.Procedure{}
+	plan, err := p.Plan(t.Context(), job)
+	check(t, err)
+	needs, err := p.Preflight(t.Context(), job)
+	check(t, err)
+	for _, n := range needs {
+		if !n.Met || n.Resource == recovery.NeedsDisk && n.Needed < 4096 {
+			t.Errorf("%+v", n)
+		}
+	}
+	after, err := os.ReadDir(filepath.Dir(job.Env["GAMEDAY_FILE"]))
+	check(t, err)
+	if len(needs) != 3 || len(after) != len(before) {
+		t.Errorf("needs %+v; files before %v and after %v", needs, before, after)
+	}
+	check(t, p.Recover(t.Context(), job))
+	for i, s := range plan.Steps {
+		if s.Does == "" || b.steps[i] != s.Name {
+			t.Errorf("planned %+v, done %q", plan.Steps, b.steps)
+		}
+	}
+	b.dropTransaction(&job)
+	if needs, err = p.Preflight(t.Context(), job); err != nil || needs[0].Met || needs[0].Resource != recovery.NeedsLog {
+		t.Errorf("without the target's transaction: %+v (%v)", needs, err)
+	}
 }
 
 // keepReplica lets the recovery work on a copy of the replica.

@@ -1,17 +1,20 @@
 // Package pgpitr is the reference procedure for PostgreSQL point-in-time recovery: fetch the base backup to a spare node,
 // replay the archived log up to the target, promote, and send clients there. It follows the server's documentation
 // ("Recovering Using a Continuous Archive Backup") and works beside the damaged server, which it does not touch.
+//
+// It may be run again after it was killed: a copy that it had not finished is made anew, one that has become a server of
+// its own is not touched any more, and a data directory that it did not fill is refused.
 package pgpitr
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
 	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/recover/pgserver"
 )
 
 // Kind is the form in which the server is told the target.
@@ -32,7 +35,11 @@ type Procedure struct {
 	Limit time.Duration // for the server to reach the target and be promoted; default 5 min
 }
 
-var _ recovery.Recovery = Procedure{}
+var (
+	_ recovery.Recovery    = Procedure{}
+	_ recovery.Planner     = Procedure{}
+	_ recovery.Preflighter = Procedure{}
+)
 
 // To is a recovery to the drill's target, told to the server in the given form.
 func To(kind Kind) Procedure { return Procedure{Kind: kind} }
@@ -49,24 +56,57 @@ func (p Procedure) kind() Kind {
 
 // Recover runs the procedure.
 func (p Procedure) Recover(ctx context.Context, job recovery.Job) error {
-	if p.Limit <= 0 {
-		p.Limit = 5 * time.Minute
-	}
-	setting, err := p.target(job.Target)
+	steps, err := p.steps(job)
 	if err != nil {
 		return err
 	}
+	return job.Run(ctx, steps...)
+}
+
+// Plan says what Recover would do.
+func (p Procedure) Plan(_ context.Context, job recovery.Job) (recovery.Plan, error) {
+	steps, err := p.steps(job)
+	return recovery.PlanOf(steps...), err
+}
+
+// Preflight looks for the node, the backup, the log from it to the target, and room for the copy.
+func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.Need, error) {
 	node, err := recovery.SpareNode(job.System, p.Node)
 	if err != nil {
-		return fmt.Errorf("pgpitr: %w", err)
+		return []recovery.Need{{Resource: recovery.NeedsNode, Where: p.Node, Detail: err.Error()}}, nil
 	}
-	r := restore{job: job, node: node, setting: setting, limit: p.Limit}
-	return job.Run(ctx,
-		recovery.Step{Name: "fetch the base backup", Do: r.fetch},
-		recovery.Step{Name: "replay the log", Do: r.replay},
-		recovery.Step{Name: "wait for the promotion", Do: r.promoted},
-		recovery.Step{Name: "cut over", Do: r.cutOver},
-	)
+	position := ""
+	if p.kind() != Latest {
+		position = job.Target.Position
+	}
+	return Needs(ctx, pgserver.On(job, node), position)
+}
+
+func (p Procedure) steps(job recovery.Job) ([]recovery.Step, error) {
+	setting, err := p.target(job.Target)
+	if err != nil {
+		return nil, err
+	}
+	node, err := recovery.SpareNode(job.System, p.Node)
+	if err != nil {
+		return nil, fmt.Errorf("pgpitr: %w", err)
+	}
+	r := Restore{Server: pgserver.On(job, node), Target: setting, Action: Promote, Limit: p.Limit}
+	return []recovery.Step{
+		{Name: "fetch the base backup", Does: "verify the newest base backup with pg_verifybackup and copy it into the data directory of " + node.Name(), Do: r.Fetch},
+		{Name: "replay the log", Does: "start the server on " + node.Name() + " in recovery from the archive, " + p.until(), Do: r.Replay},
+		{Name: "wait for the promotion", Does: "wait until the server has reached the target and takes writes", Do: r.Reached},
+		{Name: "cut over", Does: "send clients to " + node.Name(), Do: func(ctx context.Context) error {
+			return job.CutOver(ctx, r.Server.At())
+		}},
+	}, nil
+}
+
+func (p Procedure) until() string {
+	if p.kind() == Latest {
+		return "up to the end of the archived log"
+	}
+	return "with recovery_target_" + string(p.kind()) + " = the drill's target"
 }
 
 // target is the recovery_target_* setting, without the quotes' content being trusted to be harmless.
@@ -86,63 +126,4 @@ func (p Procedure) target(m fixtures.Mark) (string, error) {
 		return "", fmt.Errorf("pgpitr: the drill gave no target %s: ask for one with drill.To(mark)", p.kind())
 	}
 	return fmt.Sprintf("recovery_target_%s = '%s'", p.kind(), strings.ReplaceAll(v, "'", "''")), nil
-}
-
-type restore struct {
-	job     recovery.Job
-	node    fixtures.Node
-	setting string
-	limit   time.Duration
-}
-
-// sh runs a script on the node as the server's user, with the recovery's environment.
-func (r restore) sh(ctx context.Context, script string) error {
-	env := map[string]string{"SETTING": r.setting}
-	for _, k := range []string{"GAMEDAY_BACKUP", "GAMEDAY_PGDATA", "GAMEDAY_PGBIN", "GAMEDAY_VAULT"} {
-		env[k] = r.job.Env[k]
-	}
-	_, err := r.node.Exec(ctx, fixtures.Command{
-		Args: []string{"sh", "-euc", script}, User: r.job.Env["GAMEDAY_OSUSER"], Env: env, Stdout: r.job.Output,
-	})
-	return err
-}
-
-func (r restore) fetch(ctx context.Context) error {
-	if r.job.Env["GAMEDAY_BACKUP"] == "" {
-		return errors.New("there is no base backup in the vault")
-	}
-	return r.sh(ctx, `
-if [ -e "$GAMEDAY_PGDATA/PG_VERSION" ]; then echo "$GAMEDAY_PGDATA is not empty" >&2; exit 1; fi
-"$GAMEDAY_PGBIN/pg_verifybackup" --no-parse-wal --quiet "$GAMEDAY_BACKUP"
-mkdir -p -m 0700 "$GAMEDAY_PGDATA"
-cp -a "$GAMEDAY_BACKUP/." "$GAMEDAY_PGDATA/"`)
-}
-
-// replay starts the server in recovery. recovery_target_timeline is current: an earlier recovery may have archived a
-// timeline of its own, and the latest would follow it.
-func (r restore) replay(ctx context.Context) error {
-	return r.sh(ctx, `
-cat >> "$GAMEDAY_PGDATA/postgresql.auto.conf" <<CONF
-restore_command = 'cp "$GAMEDAY_VAULT/wal/%f" "%p"'
-$SETTING
-recovery_target_timeline = 'current'
-recovery_target_action = 'promote'
-CONF
-touch "$GAMEDAY_PGDATA/recovery.signal"
-"$GAMEDAY_PGBIN/pg_ctl" start --pgdata="$GAMEDAY_PGDATA" --log=/tmp/pgpitr.log --wait --timeout=300 --silent || { tail -20 /tmp/pgpitr.log >&2; exit 1; }`)
-}
-
-// promoted waits until the server is out of recovery, and stops at once when it has ended instead.
-func (r restore) promoted(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, r.limit)
-	defer cancel()
-	return r.sh(ctx, `
-until [ "$("$GAMEDAY_PGBIN/psql" -h /tmp -d postgres -Atc 'SELECT pg_is_in_recovery()' 2>/dev/null)" = f ]; do
-	"$GAMEDAY_PGBIN/pg_ctl" status --pgdata="$GAMEDAY_PGDATA" >/dev/null || { tail -20 /tmp/pgpitr.log >&2; exit 1; }
-	sleep 0.1
-done`)
-}
-
-func (r restore) cutOver(ctx context.Context) error {
-	return r.job.CutOver(ctx, r.node.Name()+":"+r.job.Env["GAMEDAY_PORT"])
 }

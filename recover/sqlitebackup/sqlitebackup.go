@@ -1,6 +1,6 @@
-// Package sqlitebackup is the reference procedure for going back to the newest base backup of a SQLite file: copy it
-// beside the damaged file, check the copy, give it the old file's owner and mode, and let clients open it. What was
-// committed since the backup is lost.
+// Package sqlitebackup is the reference procedure for going back to a base backup of a SQLite file: the newest one, or the
+// newest that is no later than the target. It is checked, copied beside the damaged file, checked again, given the old
+// file's owner and mode, and clients are let open it. What was committed since the backup is lost.
 package sqlitebackup
 
 import (
@@ -11,46 +11,121 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+	"time"
 
-	"github.com/recoverydrill/gameday/fixtures/sqlite/handle"
 	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/recover/internal/sqlitefile"
 )
 
-// Procedure is one recovery from the newest backup.
+// Procedure is one recovery from a backup.
 type Procedure struct{}
 
-var _ recovery.Recovery = Procedure{}
+var (
+	_ recovery.Recovery    = Procedure{}
+	_ recovery.Planner     = Procedure{}
+	_ recovery.Preflighter = Procedure{}
+)
 
 // Name is what reports call it.
 func (Procedure) Name() string { return "sqlite backup" }
 
-// Recover runs the procedure.
+// Recover runs the procedure. It refuses where no backup is sound and early enough, and where there is no room.
 func (Procedure) Recover(ctx context.Context, job recovery.Job) error {
-	r := restore{job: job, backup: job.Env["GAMEDAY_BACKUP"], old: job.Env["GAMEDAY_FILE"]}
-	if r.backup == "" || r.old == "" {
-		return errors.New("sqlite backup: there is no base backup in the vault: GAMEDAY_BACKUP or GAMEDAY_FILE is empty")
+	r := &restore{job: job}
+	if err := r.find(); err != nil {
+		return fmt.Errorf("sqlite backup: %w", err)
 	}
-	r.path = filepath.Join(filepath.Dir(r.old), "restored-from-"+filepath.Base(filepath.Dir(r.backup))+".db")
-	return job.Run(ctx,
-		recovery.Step{Name: "copy the backup", Do: r.copy},
-		recovery.Step{Name: "check the copy", Do: r.check},
-		recovery.Step{Name: "cut over", Do: r.cutOver},
-	)
+	return job.Run(ctx, r.steps()...)
+}
+
+// Plan says what Recover would do.
+func (Procedure) Plan(_ context.Context, job recovery.Job) (recovery.Plan, error) {
+	return recovery.PlanOf((&restore{job: job}).steps()...), nil
+}
+
+// Preflight looks for a backup that is sound and early enough, for room, and for the permission to make files.
+func (Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.Need, error) {
+	r := &restore{job: job}
+	backup := recovery.Need{Resource: recovery.NeedsBackup, Where: job.Env["GAMEDAY_BACKUP"]}
+	var no *recovery.Refused
+	err := r.find()
+	if err == nil {
+		backup.Where = r.backup
+		err = r.check(ctx)
+	}
+	switch {
+	case errors.As(err, &no):
+		backup.Detail = no.Reason
+		return []recovery.Need{backup}, nil
+	case err != nil:
+		return nil, fmt.Errorf("sqlite backup: look at the backup: %w", err)
+	}
+	backup.Met, backup.Detail = true, fmt.Sprintf("%d bytes, sound, of %s", r.size, r.taken.Format(time.RFC3339))
+	return []recovery.Need{backup, r.file.Room(r.size), r.file.Writable()}, nil
 }
 
 type restore struct {
-	job               recovery.Job
-	backup, old, path string
+	job    recovery.Job
+	backup string
+	size   int64
+	taken  time.Time
+	file   sqlitefile.New
 }
 
-// copy makes the new file, with the old one's owner and mode from the beginning.
-func (r restore) copy(context.Context) (err error) {
-	mode := fs.FileMode(0o600)
-	info, err := os.Stat(r.old)
-	if err == nil {
-		mode = info.Mode().Perm()
-	} else if !errors.Is(err, fs.ErrNotExist) {
+func (r *restore) steps() []recovery.Step {
+	return []recovery.Step{
+		{Name: "check the backup", Does: "find the newest backup that is no later than the target, and let SQLite read all of it", Do: r.check},
+		{Name: "copy the backup", Does: "copy it beside the damaged file, with that one's owner and mode", Do: r.copy},
+		{Name: "check the copy", Does: "let SQLite read all of the copy", Do: func(ctx context.Context) error { return sqlitefile.Check(ctx, r.file.Part) }},
+		{Name: "cut over", Does: "give the copy its name, and let clients open it", Do: func(ctx context.Context) error { return r.file.CutOver(ctx, r.job) }},
+	}
+}
+
+// find chooses the backup. The time of a copy's last byte is not before the state that it holds.
+func (r *restore) find() error {
+	newest, old := r.job.Env["GAMEDAY_BACKUP"], r.job.Env["GAMEDAY_FILE"]
+	if newest == "" || old == "" {
+		return recovery.Refuse("there is no base backup in the vault: GAMEDAY_BACKUP or GAMEDAY_FILE is empty")
+	}
+	all, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(newest)), "*", filepath.Base(newest)))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(all, newest) {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		early := r.job.Target.Time.IsZero() || !info.ModTime().After(r.job.Target.Time)
+		if early && info.ModTime().After(r.taken) {
+			r.backup, r.size, r.taken = path, info.Size(), info.ModTime().UTC()
+		}
+	}
+	switch {
+	case r.backup == "" && r.job.Target.Time.IsZero():
+		return recovery.Refuse("the backup %s is not there", newest)
+	case r.backup == "":
+		return recovery.Refuse("no backup is from before the target, %s", r.job.Target.Time.Format(time.RFC3339Nano))
+	}
+	r.file = sqlitefile.Beside(old, "restored-from-"+filepath.Base(filepath.Dir(r.backup))+".db")
+	return nil
+}
+
+// check looks at everything that could be in the way, and changes nothing.
+func (r *restore) check(ctx context.Context) error {
+	if err := sqlitefile.Check(ctx, r.backup); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(r.job.Output, "the backup is %s, of %s\n", r.backup, r.taken.Format(time.RFC3339Nano))
+	return r.file.HasRoom(r.size)
+}
+
+// copy makes the new file, which nobody else may read before it has the old one's owner and mode.
+func (r *restore) copy(context.Context) (err error) {
+	if err := r.file.Begin(); err != nil {
 		return err
 	}
 	from, err := os.Open(r.backup)
@@ -58,46 +133,13 @@ func (r restore) copy(context.Context) (err error) {
 		return err
 	}
 	defer from.Close() //nolint:errcheck // read only
-	to, err := os.OpenFile(r.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	to, err := os.OpenFile(r.file.Part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	if err := to.Chmod(mode); err != nil { // the umask took something away
-		return err
-	}
-	if info != nil {
-		if st, ok := info.Sys().(*syscall.Stat_t); ok {
-			if err := to.Chown(int(st.Uid), int(st.Gid)); err != nil {
-				return err
-			}
-		}
-	}
 	if _, err := io.Copy(to, from); err != nil {
 		return err
 	}
-	return to.Sync()
+	return r.file.Adopt()
 }
-
-// check has SQLite read all of it.
-func (r restore) check(ctx context.Context) (err error) {
-	h, err := handle.Open(ctx, r.path, handle.Immutable)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, h.Close()) }()
-	said, err := h.Value(ctx, "PRAGMA integrity_check(1)")
-	if err != nil {
-		return err
-	}
-	if said != "ok" {
-		return fmt.Errorf("the backup is damaged: %s", said)
-	}
-	tables, err := h.Value(ctx, "SELECT count(*) FROM sqlite_schema")
-	if err == nil && tables == "0" { // a file of no bytes is a sound database
-		err = errors.New("the backup is empty")
-	}
-	return err
-}
-
-func (r restore) cutOver(ctx context.Context) error { return r.job.CutOver(ctx, r.path) }

@@ -19,6 +19,7 @@ import (
 	"github.com/recoverydrill/gameday/fixtures/probe"
 	"github.com/recoverydrill/gameday/fixtures/traffic"
 	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/verify/sabotage"
 )
 
 // Drill is one drill on one system. Its methods are called from one goroutine, in the order of the story.
@@ -37,9 +38,16 @@ type Drill struct {
 	prober *probe.Prober
 
 	marks    map[string]*taken
-	latest   *taken // the last mark before the fault: what proof and verification compare with
+	latest   *taken             // the last mark before the fault: what proof and verification compare with
+	damaged  *fixtures.Manifest // what the proof of the damage found; nil where nobody surveyed
 	fault    faults.Fault
+	restored *restoring                    // nil but in a drill that restores a real backup
 	cleanups []func(context.Context) error // run in reverse order by Finish
+	planOnly bool
+	acts     []sabotage.Act // what is done to the recovered store on purpose
+	playing  []*player      // faults that wait for their moment during the recovery
+	meter    *meter         // of the recovery that runs
+	pressed  func() float64 // since the recovery began; nil before
 	verified bool
 	finished bool
 	mu       sync.Mutex // guards the recovery's part of the record, which its output fills
@@ -57,12 +65,20 @@ type Options struct {
 	Run      fixtures.Run
 	Progress io.Writer // one line for each phase; nil prints nothing
 	Started  time.Time // when the system's start began, so that the report shows it; zero leaves that phase out
+	PlanOnly bool      // end before the recovery is run, once it has told its plan and its needs: Recover returns ErrPlanned
+
+	// Sabotage makes the recovery's result wrong on purpose, to see whether the scenario's checks notice: see
+	// [reports.Sabotage]. nil is a drill; an empty list judges the recovery as it is, and is none either.
+	Sabotage []sabotage.Act
 }
 
 // Begin starts a drill on a running system: it reads back the identity and the durability settings, opens the ledger and
 // starts the service clock. The caller calls Finish, whatever happens afterwards.
 func Begin(ctx context.Context, sys fixtures.System, s Scenario, o Options) (*Drill, error) {
 	s, err := s.complete()
+	if err == nil {
+		err = s.says("engine", s.Engine, sys.Info().Engine)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
@@ -70,11 +86,14 @@ func Begin(ctx context.Context, sys fixtures.System, s Scenario, o Options) (*Dr
 	if err != nil {
 		return nil, fmt.Errorf("begin %s: %w", s.Name, err)
 	}
-	d := &Drill{scenario: s, sys: sys, run: o.Run, clock: fixtures.NewClock(), progress: o.Progress, dir: dir, marks: map[string]*taken{}}
+	d := &Drill{scenario: s, sys: sys, run: o.Run, clock: fixtures.NewClock(), progress: o.Progress, dir: dir, marks: map[string]*taken{}, planOnly: o.PlanOnly, acts: o.Sabotage}
 	if d.progress == nil {
 		d.progress = io.Discard
 	}
 	if d.rec, err = d.newRecord(); err != nil {
+		return nil, fmt.Errorf("begin %s: %w", s.Name, err)
+	}
+	if err := d.announceSabotage(); err != nil {
 		return nil, fmt.Errorf("begin %s: %w", s.Name, err)
 	}
 	if err := d.phase(ctx, "begin", d.begin); err != nil {
@@ -99,13 +118,14 @@ func (d *Drill) newRecord() (*reports.Record, error) {
 	return &reports.Record{
 		SchemaVersion: reports.Schema, Run: d.run.ID, Dir: d.dir, Scenario: s.Name, Title: s.Title, Owner: s.Owner, Disaster: s.Disaster,
 		Runbook: s.Runbook, File: s.File, Line: s.Line, Reproduce: s.Reproduce, Seed: s.Seed, Nonce: hex.EncodeToString(nonce),
-		Started: d.clock.Zero().UTC(), Host: host(), System: d.sys.Info(), Answers: s.Answers, Waivers: s.Waivers,
-		Objective: reports.Objective{RTOMS: s.Objective.RTO.Milliseconds(), RPOMS: s.Objective.RPO.Milliseconds(), LostWrites: s.Objective.LostWrites},
+		Level: s.Level, Started: d.clock.Zero().UTC(), Host: host(), System: d.sys.Info(), Answers: s.Answers, Waivers: s.Waivers, Tolerate: s.Tolerate, MustRefuse: s.MustRefuse, PlanDigest: s.PlanDigest,
+		Objective: reports.Objective{RTOMS: s.Objective.RTO.Milliseconds(), RPOMS: s.Objective.RPO.Milliseconds(), LostWrites: s.Objective.LostWrites, LostRows: s.Objective.LostRows},
 		Service:   reports.Service{IntervalMS: 20, Needed: s.Consecutive},
 	}, nil
 }
 
 func (d *Drill) begin(ctx context.Context) error {
+	d.planTeeth()
 	id, err := d.identity(ctx)
 	if err != nil {
 		return err
@@ -149,7 +169,7 @@ func (d *Drill) startProbe(ctx context.Context) error {
 		return fmt.Errorf("start the service clock: %w", err)
 	}
 	d.cleanups = append(d.cleanups, d.prober.Stop)
-	if err := d.waitCorrect(ctx, d.clock.NowNS(), 10*time.Second); err != nil {
+	if err := d.waitCorrect(ctx, d.clock.NowNS(), wellLimit); err != nil {
 		return fmt.Errorf("the service is not healthy before the drill: %w", err)
 	}
 	return nil
@@ -221,17 +241,21 @@ func (d *Drill) phase(ctx context.Context, name string, do func(context.Context)
 func (d *Drill) save() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r, ok := d.sys.(fixtures.Responder); ok {
-		reports.MaskRecord(d.rec, r.Secrets())
-	}
+	reports.MaskRecord(d.rec, d.secrets())
 	return reports.WriteRecord(d.dir, d.rec)
 }
 
-func (d *Drill) mask(s string) string {
-	if r, ok := d.sys.(fixtures.Responder); ok {
-		return reports.MaskString(s, r.Secrets())
+func (d *Drill) mask(s string) string { return reports.MaskString(s, d.secrets()) }
+
+func (d *Drill) secrets() []string {
+	var all []string
+	if d.restored != nil {
+		all = d.restored.Store.Secrets()
 	}
-	return s
+	if r, ok := d.sys.(fixtures.Responder); ok {
+		all = append(all, r.Secrets()...)
+	}
+	return all
 }
 
 // detail says more about the phase that runs.

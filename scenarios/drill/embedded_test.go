@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/reports"
@@ -14,6 +15,7 @@ import (
 type file struct {
 	fixtures.System
 	opened string
+	at     time.Time // when clients had it
 }
 
 func (f *file) Route() fixtures.Route { return nil }
@@ -25,7 +27,7 @@ func (r reopener) Reopen(_ context.Context, path string) error {
 	if path == "/elsewhere" {
 		return errors.New("not ours")
 	}
-	r.opened = path
+	r.opened, r.at = path, time.Now()
 	return nil
 }
 
@@ -41,6 +43,9 @@ func TestCutOverOfAnEmbeddedStoreReopensIt(t *testing.T) {
 	}
 	if len(rr.CutOvers) != 1 || rr.CutOvers[0].Target != "/data/new.db" || rr.CutOvers[0].Kind != "cut over" {
 		t.Errorf("recorded %+v", rr.CutOvers)
+	}
+	if at := rr.CutOvers[0].At; at.After(store.at) { // what clients wrote in between would be taken for the old store's
+		t.Errorf("dated %s after clients had the new file", at.Sub(store.at))
 	}
 	d.sys = store
 	if err := d.directive(t.Context(), rr, "cutover /data/new.db"); !errors.Is(err, fixtures.ErrUnsupported) {

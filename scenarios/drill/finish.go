@@ -20,7 +20,7 @@ func (d *Drill) Finish(ctx context.Context) error {
 	}
 	d.finished = true
 	// A recovery that failed is judged all the same: the findings say what it left behind.
-	if d.rec.Recovery != nil && !d.verified && ctx.Err() == nil {
+	if d.rec.Recovery != nil && !d.planOnly && !d.verified && ctx.Err() == nil {
 		d.Verify(ctx)
 	}
 	errs := d.cleanUp(ctx)
@@ -79,7 +79,7 @@ func CouldNotBegin(s Scenario, run fixtures.Run, cause error) error {
 	now := time.Now().UTC()
 	rec := &reports.Record{
 		SchemaVersion: reports.Schema, Run: run.ID, Scenario: s.Name, Title: s.Title, Owner: s.Owner, Disaster: s.Disaster,
-		File: s.File, Line: s.Line, Reproduce: s.Reproduce, Started: now, Finished: now, Host: host(),
+		File: s.File, Line: s.Line, Reproduce: s.Reproduce, Level: s.Level, Started: now, Finished: now, Host: host(),
 		Outcome: reports.Inconclusive, Error: cause.Error(),
 	}
 	rec.Headline = reports.Headline(rec)

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/recoverydrill/gameday/reports"
 )
@@ -14,12 +15,38 @@ import (
 // host says where the harness runs, as far as the machine tells.
 func host() reports.Host {
 	name, _ := os.Hostname() // an empty name is shown as such
-	h := reports.Host{Name: name, OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Gameday: revision()}
+	h := reports.Host{Name: name, OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Gameday: revision(), Pressed: -1}
 	h.CPU = procField("/proc/cpuinfo", "model name")
 	if kb, err := strconv.ParseInt(strings.TrimSuffix(procField("/proc/meminfo", "MemTotal"), " kB"), 10, 64); err == nil {
 		h.MemoryMB = kb / 1024
 	}
 	return h
+}
+
+// pressure is how long, since the host was started, something on it has waited for a processor; ok is false where the host
+// does not tell. See the kernel's documentation on pressure stall information, "some".
+func pressure() (total time.Duration, ok bool) {
+	b, err := os.ReadFile("/proc/pressure/cpu")
+	if err != nil {
+		return 0, false
+	}
+	some, _, _ := strings.Cut(string(b), "\n")
+	_, us, found := strings.Cut(some, "total=")
+	n, err := strconv.ParseInt(strings.TrimSpace(us), 10, 64)
+	return time.Duration(n) * time.Microsecond, found && err == nil
+}
+
+// pressed measures from now on; what it returns tells the share in percent, -1 where the host does not tell.
+func pressed() func() float64 {
+	began := time.Now()
+	first, ok := pressure()
+	return func() float64 {
+		last, still := pressure()
+		if !ok || !still {
+			return -1
+		}
+		return 100 * min(1, float64(last-first)/float64(time.Since(began)))
+	}
 }
 
 func procField(file, field string) string {

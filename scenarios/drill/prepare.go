@@ -12,6 +12,7 @@ import (
 	"github.com/recoverydrill/gameday/fixtures/probe"
 	"github.com/recoverydrill/gameday/fixtures/traffic"
 	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/verify"
 )
 
 // Backup takes a base backup into the vault.
@@ -104,6 +105,9 @@ func (d *Drill) Mark(ctx context.Context, label string) (fixtures.Mark, error) {
 	}
 	d.marks[label], d.latest = t, t
 	d.rec.Marks = append(d.rec.Marks, t.mark)
+	if err := d.bite(ctx, t.manifest); err != nil {
+		return fixtures.Mark{}, err
+	}
 	return t.mark, d.save()
 }
 
@@ -131,7 +135,7 @@ func (d *Drill) mark(ctx context.Context, label string) (*taken, error) {
 	if len(d.marks) > 0 {
 		dir = fmt.Sprintf("%s-%d", dir, len(d.marks)+1)
 	}
-	manifest, err := d.survey(ctx, snap, dir, label, nil)
+	manifest, err := d.survey(ctx, snap, dir, label, fixtures.SurveyOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +148,11 @@ func (d *Drill) mark(ctx context.Context, label string) (*taken, error) {
 	}
 	if err := d.setCanaries(ctx, snap); err != nil {
 		return nil, err
+	}
+	if d.scenario.Level == reports.Deep {
+		if d.scenario.Checks, err = verify.Deepen(ctx, d.sys, d.scenario.Checks); err != nil {
+			return nil, fmt.Errorf("see what level deep can look at: %w", err)
+		}
 	}
 	d.detail("%s at %s", m.Name, m.Position)
 	return &taken{mark: m, manifest: manifest, dir: dir}, nil
@@ -167,11 +176,12 @@ func (d *Drill) instant(ctx context.Context, label string, marker fixtures.Marke
 }
 
 // survey reads a snapshot into a directory of the evidence.
-func (d *Drill) survey(ctx context.Context, snap fixtures.Snapshot, dir, mark string, expect *fixtures.Manifest) (*fixtures.Manifest, error) {
+func (d *Drill) survey(ctx context.Context, snap fixtures.Snapshot, dir, mark string, o fixtures.SurveyOptions) (*fixtures.Manifest, error) {
 	if err := os.MkdirAll(d.path(dir), 0o755); err != nil {
 		return nil, fmt.Errorf("create %s: %w", dir, err)
 	}
-	m, err := snap.Survey(ctx, fixtures.SurveyOptions{Nonce: d.rec.Nonce, RowsDir: d.path(dir), Expect: expect})
+	o.Nonce, o.RowsDir, o.Tolerate = d.rec.Nonce, d.path(dir), d.scenario.Tolerate
+	m, err := snap.Survey(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("survey the store: %w", err)
 	}

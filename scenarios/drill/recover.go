@@ -19,7 +19,10 @@ import (
 // RecoverOption changes how Recover asks.
 type RecoverOption func(*recoverOptions)
 
-type recoverOptions struct{ target fixtures.Mark }
+type recoverOptions struct {
+	target    fixtures.Mark
+	meanwhile []*player
+}
 
 // To asks the recovery to return to a mark. Without it the recovery is asked to lose as little as possible.
 func To(m fixtures.Mark) RecoverOption { return func(o *recoverOptions) { o.target = m } }
@@ -29,7 +32,8 @@ func To(m fixtures.Mark) RecoverOption { return func(o *recoverOptions) { o.targ
 var ErrNotBack = errors.New("the service is not back")
 
 // Recover runs the recovery, and returns nil once it has ended without an error, the service clock has seen enough
-// correct answers in a row, and new writes have been acknowledged. Whether the data is right, Verify tells.
+// correct answers in a row, and new writes have been acknowledged. Where the scenario says that it must refuse, it returns
+// nil once it has refused and clients have gone on. Whether the data is right, Verify tells.
 func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...RecoverOption) error {
 	if err := d.before("Recover", "Break", "there is nothing to recover from", d.fault != nil); err != nil {
 		return d.refused(err)
@@ -39,6 +43,9 @@ func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...Rec
 	}
 	if !d.rec.Fault.Proven {
 		return d.refused(fmt.Errorf("recover: %w: the drill is void", ErrNoEffect))
+	}
+	if err := d.scenario.says("recovery", d.scenario.Recovery, r.Name()); err != nil {
+		return d.refused(fmt.Errorf("recover: %w", err))
 	}
 	var o recoverOptions
 	for _, f := range options {
@@ -51,7 +58,15 @@ func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...Rec
 		}
 		d.latest, d.rec.Target = t, &t.mark
 	}
-	return d.phase(ctx, "recover", func(ctx context.Context) error { return d.recover(ctx, r, o.target) })
+	if b, ok := r.(recovery.Bound); ok {
+		if err := b.Possible(d.sys); err != nil {
+			return d.refused(fmt.Errorf("recover: %w", err))
+		}
+	}
+	if err := provable(o.meanwhile); err != nil {
+		return d.refused(fmt.Errorf("recover: %w", err))
+	}
+	return d.phase(ctx, "recover", func(ctx context.Context) error { return d.recover(ctx, r, o) })
 }
 
 func (d *Drill) labels() []string {
@@ -62,25 +77,56 @@ func (d *Drill) labels() []string {
 	return l
 }
 
-func (d *Drill) recover(ctx context.Context, r recovery.Recovery, target fixtures.Mark) error {
+func (d *Drill) recover(ctx context.Context, r recovery.Recovery, o recoverOptions) error {
 	rr := &reports.Recovery{Name: r.Name(), DeclaredNS: d.clock.NowNS()}
 	d.rec.Recovery = rr
+	d.pressed = pressed()
 	if l, ok := r.(interface{ Line() []string }); ok {
 		rr.Command = l.Line()
 	}
-	err := d.runRecovery(ctx, r, rr, target)
+	if p, ok := r.(recovery.Privileged); ok {
+		rr.Privilege = p.Privilege()
+	}
+	job, err := d.job(ctx, o.target)
+	if err != nil {
+		return err
+	}
+	if err := d.announce(ctx, r, rr, job); err != nil {
+		return err
+	}
+	if d.planOnly {
+		return ErrPlanned
+	}
+	meter := startMeter(ctx, d.clock, d.sys, r)
+	d.setMeter(meter)
+	d.cleanups = append(d.cleanups, func(context.Context) error { meter.stop(); return nil })
+	end := d.play(ctx, o.meanwhile)
+	err = d.runRecovery(ctx, d.orInstead(r), rr, job)
 	rr.EndedNS = d.clock.NowNS()
 	d.endStep(rr)
-	if err != nil {
-		rr.Error = d.mask(err.Error())
-		var exit *recovery.ExitStatus
-		if errors.As(err, &exit) {
-			rr.ExitCode = exit.Code
-		}
-		return fmt.Errorf("%w (its output: %s)", err, d.path(reports.OutputFile))
-	}
+	d.noteEnd(rr, err)
+	played := end()
+	d.setMeter(nil)
+	meter.account(ctx, rr)
 	if err := d.save(); err != nil {
 		return err
+	}
+	return errors.Join(d.afterRecovery(ctx, r, rr, err), played)
+}
+
+// afterRecovery waits for what must be seen once the automation has ended.
+func (d *Drill) afterRecovery(ctx context.Context, r recovery.Recovery, rr *reports.Recovery, err error) error {
+	switch {
+	case d.restored != nil && err == nil && rr.Refused == "" && rr.Error == "":
+		return nil // Restore waits for the store: nobody uses it
+	case d.scenario.MustRefuse:
+		return d.afterRefusal(ctx, rr, err)
+	case rr.Refused != "":
+		return fmt.Errorf("%w: %s (its output: %s)", ErrRefused, rr.Refused, d.path(reports.OutputFile))
+	case err != nil:
+		return fmt.Errorf("%w (its output: %s)", err, d.path(reports.OutputFile))
+	case rr.Error != "":
+		return errors.New(rr.Error)
 	}
 	if err := d.waitCorrect(ctx, rr.DeclaredNS, d.scenario.ServiceLimit); err != nil {
 		return fmt.Errorf("%w %s after %s ended: %w", ErrNotBack, d.scenario.ServiceLimit, r.Name(), err)
@@ -99,34 +145,42 @@ func (o overdue) Error() string { return fmt.Sprintf("Scenario.RecoveryLimit is 
 // Unwrap makes it a deadline like any other.
 func (o overdue) Unwrap() error { return context.DeadlineExceeded }
 
-// runRecovery gives the recovery its environment and understands its output.
-func (d *Drill) runRecovery(ctx context.Context, r recovery.Recovery, rr *reports.Recovery, target fixtures.Mark) (err error) {
+// job is what the recovery is given, but for what it does with it.
+func (d *Drill) job(ctx context.Context, target fixtures.Mark) (recovery.Job, error) {
 	responder, ok := d.sys.(fixtures.Responder)
 	if !ok {
-		return d.lacks("fixtures.Responder", "tell the recovery what it recovers")
+		return recovery.Job{}, d.lacks("fixtures.Responder", "tell the recovery what it recovers")
 	}
 	engine, err := responder.Environment(ctx)
+	if d.restored != nil {
+		engine, err = d.environment(ctx)
+	}
 	if err != nil {
-		return fmt.Errorf("build the recovery's environment: %w", err)
+		return recovery.Job{}, fmt.Errorf("build the recovery's environment: %w", err)
 	}
 	work := d.path("work")
 	if err := os.MkdirAll(work, 0o755); err != nil {
-		return fmt.Errorf("create the work directory: %w", err)
+		return recovery.Job{}, fmt.Errorf("create the work directory: %w", err)
 	}
+	return recovery.Job{
+		System: d.sys, Target: target, WorkDir: work,
+		Env: recovery.Environment(engine, d.run, d.rec.Scenario, work, target),
+	}, nil
+}
+
+// runRecovery runs the recovery and understands its output.
+func (d *Drill) runRecovery(ctx context.Context, r recovery.Recovery, rr *reports.Recovery, job recovery.Job) (err error) {
 	log, err := os.Create(d.path(reports.OutputFile))
 	if err != nil {
 		return fmt.Errorf("keep the recovery's output: %w", err)
 	}
-	masked := reports.NewMasker(log, responder.Secrets())
+	masked := reports.NewMasker(log, d.secrets())
 	ctx, cancel := context.WithTimeoutCause(ctx, d.scenario.RecoveryLimit, overdue(d.scenario.RecoveryLimit))
 	defer cancel()
 	out := recovery.NewOutput(masked, func(line string) error { return d.directive(ctx, rr, line) })
-	job := recovery.Job{
-		System: d.sys, Target: target, WorkDir: work, Output: out,
-		Env:     recovery.Environment(engine, d.run, d.rec.Scenario, work, target),
-		Step:    func(name string) { d.step(rr, name) },
-		CutOver: func(ctx context.Context, hostport string) error { return d.cutOver(ctx, rr, hostport) },
-	}
+	job.Output = out
+	job.Step = func(name string) { d.step(rr, name) }
+	job.CutOver = func(ctx context.Context, hostport string) error { return d.cutOver(ctx, rr, hostport) }
 	if c, ok := r.(recovery.Cleaner); ok {
 		d.cleanups = append(d.cleanups, func(ctx context.Context) error { return c.Cleanup(ctx, job) })
 	}
@@ -146,8 +200,11 @@ func (d *Drill) directive(ctx context.Context, rr *reports.Recovery, line string
 		return nil
 	case verb == "cutover" && rest != "":
 		return d.cutOver(ctx, rr, rest)
+	case verb == "refuse" && rest != "":
+		d.heardRefusal(rr, rest)
+		return nil
 	}
-	return fmt.Errorf("the recovery printed %q: want \"gameday: step NAME\" or \"gameday: cutover HOST:PORT\" (a PATH where there is no server)", "gameday: "+line)
+	return fmt.Errorf("the recovery printed %q: want \"gameday: step NAME\", \"gameday: cutover HOST:PORT\" (a PATH where there is no server) or \"gameday: refuse REASON\"", "gameday: "+line)
 }
 
 func (d *Drill) step(rr *reports.Recovery, name string) {
@@ -158,6 +215,10 @@ func (d *Drill) step(rr *reports.Recovery, name string) {
 		rr.Steps[n-1].EndNS = now
 	}
 	rr.Steps = append(rr.Steps, reports.Step{Name: d.mask(name), StartNS: now})
+	d.stepBegan(name)
+	if d.meter != nil {
+		d.meter.look()
+	}
 	fmt.Fprintf(d.progress, "gameday: step %s\n", d.mask(name))
 }
 
@@ -172,17 +233,21 @@ func (d *Drill) endStep(rr *reports.Recovery) {
 // cutOver sends clients to one of the system's nodes, or lets them open a file of an embedded store. Anything else is
 // refused: a drill moves its own clients only within what the run has created.
 func (d *Drill) cutOver(ctx context.Context, rr *reports.Recovery, to string) error {
+	at := time.Now() // clients may reach the new store long before the call returns
 	if err := d.sendClients(ctx, to); err != nil {
 		return fmt.Errorf("cut over to %q: %w", to, err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	rr.CutOvers = append(rr.CutOvers, fixtures.RouteChange{At: time.Now(), Kind: "cut over", Target: to})
+	rr.CutOvers = append(rr.CutOvers, fixtures.RouteChange{At: at, Kind: "cut over", Target: to})
 	return nil
 }
 
 func (d *Drill) sendClients(ctx context.Context, to string) error {
 	route := d.sys.Route()
+	if route == nil && d.restored != nil {
+		return d.sendToFile(ctx, to)
+	}
 	if route == nil {
 		store, ok := d.sys.(fixtures.Reopener)
 		if !ok {

@@ -3,6 +3,7 @@
 package drill
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -27,14 +28,41 @@ type Scenario struct {
 	Owner string
 	// Disaster is what happens, in one sentence. Required.
 	Disaster string
+	// Engine, Fault and Recovery say what is drilled: the engine of the system's Info, the fault's name, the recovery's
+	// name. A drill that does something else stops. They are what lists and the matrix of drills show; a scenario that
+	// leaves them out is in no matrix.
+	Engine   string
+	Fault    string
+	Recovery string
+	// Takes is how long the drill typically takes, as measured: for whoever plans a run. Not judged.
+	Takes time.Duration
 	// Answers lists which of the seven questions the drill answers. At least one is required.
 	Answers []reports.Question
 	// Objective is what is asked for.
 	Objective Objective
-	// Checks judge the recovery; default verify.Default().
+	// MustRefuse says that the right thing to do is nothing: the alarm is false, or the backup is damaged. The drill passes
+	// only if the recovery refuses (see recovery.Refused) and the store is then as it was just before the recovery began:
+	// as at the mark, or as damaged where the fault has damaged it. An outage is healed before the store is read. There is
+	// nothing to bring back, so an Objective.RTO makes no sense.
+	MustRefuse bool
+	// PlanDigest pins the plan that was agreed on, by the digest that reports and "gameday plan" show. A recovery that tells
+	// another plan, or none, fails. "" accepts any.
+	PlanDigest string
+	// Level is how deep the drill looks; default reports.Full. It names itself in the verdict. At reports.Quick the rows of
+	// the recovered store are counted and not read, and the drill cannot pass.
+	Level reports.Level
+	// Checks judge the recovery; default are those of the Level. What level deep looks at besides is added to those that
+	// are given; nothing is taken away.
 	Checks []verify.Check
 	// Waivers switch checks off for a reason that is shown beside the verdict.
 	Waivers []reports.Waiver
+	// Tolerate are columns that are not compared to the last bit, each with a reason, which reports show. All others are.
+	// A tolerance that the store has no column for, or whose rule does not fit the column's type, stops the drill at the
+	// first mark.
+	Tolerate []fixtures.ColumnTolerance
+
+	proof []verify.Check // which see the damage: whatever the level, that is read in full
+
 	// MinAcknowledged is how many writes must be acknowledged before a mark, and again between the service's return
 	// and the verification, for the drill to mean something; default 50. A drill whose store takes no writes at all
 	// (no traffic was started) is inconclusive.
@@ -64,6 +92,10 @@ type Objective struct {
 	RTO        time.Duration // from the fault's first effect to correct service
 	RPO        time.Duration // the longest period whose acknowledged writes may be gone
 	LostWrites *int64        // the most acknowledged writes that may be gone; NoLoss allows none
+
+	// LostRows may be gone although they were there at the mark: rows on damaged storage of which there is no copy. The
+	// fault must be a [faults.Locator]: only what it has hit may be gone.
+	LostRows []reports.LostRows
 }
 
 // NoLoss is an Objective.LostWrites that allows no loss.
@@ -86,29 +118,47 @@ func (s Scenario) complete() (Scenario, error) {
 	if len(s.Answers) == 0 {
 		errs = append(errs, errors.New("Scenario.Answers is empty: which of the seven questions does the drill answer?"))
 	}
+	if s.MustRefuse && s.Objective.RTO != 0 {
+		errs = append(errs, errors.New("Scenario.Objective.RTO: a recovery that must refuse brings nothing back, so there is no time to hold it to"))
+	}
+	for _, l := range s.Objective.LostRows {
+		if l.Database == "" || l.Table == "" || l.Most <= 0 || l.Reason == "" {
+			errs = append(errs, fmt.Errorf("Scenario.Objective.LostRows: %+v: want a database, a table, how many rows at most, and why", l))
+		}
+	}
 	for _, w := range s.Waivers {
 		if w.Reason == "" {
 			errs = append(errs, fmt.Errorf("Scenario.Waivers: the waiver of check %q has no reason", w.Check))
 		}
 	}
-	s.Title = or(s.Title, s.Name)
-	s.MinAcknowledged = or(s.MinAcknowledged, 50)
-	s.ServiceLimit = or(s.ServiceLimit, 30*time.Second)
-	s.RecoveryLimit = or(s.RecoveryLimit, 10*time.Minute)
-	s.Consecutive = or(s.Consecutive, 50)
-	s.CanaryRows = or(s.CanaryRows, 3)
+	for _, t := range s.Tolerate {
+		if err := t.Valid(); err != nil {
+			errs = append(errs, fmt.Errorf("Scenario.Tolerate: %w", err))
+		}
+	}
+	s.Title = cmp.Or(s.Title, s.Name)
+	s.MinAcknowledged = cmp.Or(s.MinAcknowledged, 50)
+	s.ServiceLimit = cmp.Or(s.ServiceLimit, 30*time.Second)
+	s.RecoveryLimit = cmp.Or(s.RecoveryLimit, 10*time.Minute)
+	s.Consecutive = cmp.Or(s.Consecutive, 50)
+	s.CanaryRows = cmp.Or(s.CanaryRows, 3)
+	level, err := reports.ParseLevel(string(s.Level))
+	if err != nil {
+		errs = append(errs, fmt.Errorf("Scenario.Level: %w", err))
+	}
+	s.Level, s.proof = level, s.Checks
 	if s.Checks == nil {
-		s.Checks = verify.Default()
+		s.Checks, s.proof = verify.At(level), verify.Default()
 	}
 	return s, errors.Join(errs...)
 }
 
-func or[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
+// says refuses a drill of something else than the scenario says it drills.
+func (s Scenario) says(what, declared, is string) error {
+	if declared == "" || declared == is {
+		return nil
 	}
-	return v
+	return fmt.Errorf("the scenario says that its %s is %q, it is %q: lists and the matrix of drills would lie", what, declared, is)
 }
 
 // slug is the scenario's directory below the run's; a second drill of the same name gets a number.

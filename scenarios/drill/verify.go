@@ -31,44 +31,45 @@ func (d *Drill) Verify(ctx context.Context) *reports.Record {
 }
 
 func (d *Drill) verify(ctx context.Context) error {
-	e, err := d.collect(ctx)
+	collect := d.collect
+	if d.restored != nil {
+		collect = d.collectRestored
+	}
+	e, err := collect(ctx)
+	d.rec.Waivers = verify.Pertinent(d.scenario.Waivers, d.scenario.Checks)
 	// Judge with what there is: a store that cannot be read is a finding, not a reason to say nothing.
-	d.rec.Checks = verify.Judge(ctx, e, d.scenario.Checks, d.scenario.Waivers)
+	d.rec.Checks = verify.Teeth(ctx, e, d.rec, d.scenario.Checks, verify.Judge(ctx, e, d.scenario.Checks, d.rec.Waivers))
+	if listErr := verify.ListDamagedRows(ctx, e, d.rec.Checks); listErr != nil {
+		err = errors.Join(err, listErr)
+	}
 	verify.Summarise(d.rec, e)
-	d.rec.Outcome = verify.Verdict(d.rec.Checks, d.rec.Waivers)
-	if err != nil || d.rec.Error != "" {
+	verify.Conclude(d.rec)
+	if err != nil {
 		d.rec.Outcome = reports.Worst(d.rec.Outcome, reports.Inconclusive)
+	}
+	if d.rec.Sabotage != nil {
+		err = errors.Join(err, d.sabotaged(ctx, e, err))
 	}
 	return err
 }
 
 // collect gathers the evidence. Whatever fails, the rest is still collected.
 func (d *Drill) collect(ctx context.Context) (*verify.Evidence, error) {
-	e := &verify.Evidence{Dir: d.dir, Record: d.rec, Baseline: d.latest.manifest, BaseDir: d.latest.dir, FoundDir: reports.FoundDir}
+	e := &verify.Evidence{Dir: d.dir, Record: d.rec, Baseline: d.latest.manifest, BaseDir: d.latest.dir, FoundDir: reports.FoundDir, Damaged: d.damaged}
 	var errs []error
 	if err := d.driver.Stop(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("stop traffic: %w", err))
 	}
-	var err error
-	if e.Found, err = d.surveyAt(ctx, reports.FoundDir); err != nil {
-		errs = append(errs, fmt.Errorf("survey the recovered store: %w", err))
-	}
-	if e.Rows, err = d.trafficRows(ctx); err != nil {
-		errs = append(errs, fmt.Errorf("read traffic's tables: %w", err))
-	}
-	if dur, ok := d.sys.(fixtures.Durable); ok {
-		if e.After, err = dur.Durability(ctx, ""); err != nil {
-			errs = append(errs, fmt.Errorf("read back the durability settings: %w", err))
-		}
-		d.rec.SettingsAfter = e.After
-	}
-	extra, err := d.observe(ctx)
-	e.Extra = extra
-	errs = append(errs, err)
-	if err := d.prober.Stop(ctx); err != nil {
-		errs = append(errs, fmt.Errorf("stop the service clock: %w", err))
+	errs = append(errs, d.look(ctx, e, ""))
+	d.rec.SettingsAfter = e.After
+	if d.rec.Sabotage == nil { // it goes on to watch what is done on purpose
+		errs = append(errs, d.stopClock(ctx))
 	}
 	e.Probe = d.prober.Answers()
+	d.rec.Host.Pressed = d.pressed()
+	// What stops the store on purpose comes after the service clock, which would take it for an outage.
+	errs = append(errs, d.observe(ctx, e, "", true))
+	var err error
 	if err := d.ledger.Close(); err != nil {
 		errs = append(errs, fmt.Errorf("close the ledger: %w", err))
 	}
@@ -78,28 +79,60 @@ func (d *Drill) collect(ctx context.Context) (*verify.Evidence, error) {
 	return e, errors.Join(errs...)
 }
 
-// observe lets the scenario's own checks ask the recovered store.
-func (d *Drill) observe(ctx context.Context) (map[string][]byte, error) {
-	extra := map[string][]byte{}
+func (d *Drill) stopClock(ctx context.Context) error {
+	if err := d.prober.Stop(ctx); err != nil {
+		return fmt.Errorf("stop the service clock: %w", err)
+	}
+	return nil
+}
+
+// look gathers what the store itself shows, with traffic stopped, and keeps it below dir, which is relative to the
+// drill's directory. Whatever fails, the rest is still gathered.
+func (d *Drill) look(ctx context.Context, e *verify.Evidence, dir string) error {
+	errs := []error{d.readStore(ctx, e, dir)}
+	var err error
+	if dur, ok := d.sys.(fixtures.Durable); ok {
+		if e.After, err = dur.Durability(ctx, ""); err != nil {
+			errs = append(errs, fmt.Errorf("read back the durability settings: %w", err))
+		}
+	}
+	e.Extra = map[string][]byte{}
+	return errors.Join(append(errs, d.observe(ctx, e, dir, false))...)
+}
+
+// observe lets the checks ask the recovered store: first those that only look, later those that disturb.
+func (d *Drill) observe(ctx context.Context, e *verify.Evidence, dir string, later bool) error {
 	var errs []error
 	for _, c := range d.scenario.Checks {
 		col, ok := c.(verify.Collector)
-		if !ok {
+		by, byMark := c.(verify.CollectorFor)
+		last, disturbs := c.(verify.Later)
+		if !ok && !byMark || disturbs != later {
 			continue
 		}
-		b, err := col.Collect(ctx, d.sys)
+		var b []byte
+		var err error
+		switch {
+		case disturbs:
+			fmt.Fprintf(d.progress, "gameday: check %s\n", c.Name())
+			b, err = last.CollectLater(ctx, d.sys, e.Found)
+		case byMark:
+			b, err = by.CollectFor(ctx, d.sys, e)
+		default:
+			b, err = col.Collect(ctx, d.sys)
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("collect for check %s: %w", c.Name(), err))
 			continue
 		}
-		extra[c.Name()] = b
-		errs = append(errs, verify.WriteExtra(d.dir, c.Name(), b))
+		e.Extra[c.Name()] = b
+		errs = append(errs, verify.WriteExtra(d.path(dir), c.Name(), b))
 	}
-	return extra, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // trafficRows reads traffic's tables into the evidence. Empty tables give an empty list, not none: they were read.
-func (d *Drill) trafficRows(ctx context.Context) ([]traffic.Row, error) {
+func (d *Drill) trafficRows(ctx context.Context, dir string) ([]traffic.Row, error) {
 	rows := []traffic.Row{}
 	err := d.sys.(traffic.Store).Rows(ctx, d.address(), func(r traffic.Row) error { // Traffic has seen that it can
 		rows = append(rows, r)
@@ -108,5 +141,5 @@ func (d *Drill) trafficRows(ctx context.Context) ([]traffic.Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rows, verify.WriteRows(d.dir, rows)
+	return rows, verify.WriteRows(d.path(dir), rows)
 }

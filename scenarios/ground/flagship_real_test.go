@@ -73,8 +73,8 @@ func TestMakeDrillWithGoAlone(t *testing.T) {
 	if took == nil {
 		t.Fatalf("it does not say how long it took:\n%s", said)
 	}
-	if s, err := strconv.ParseFloat(took[1], 64); err != nil || s > 20 {
-		t.Errorf("it took %s s after the build, want 20 at most (%v)", took[1], err)
+	if s, err := strconv.ParseFloat(took[1], 64); err != nil || s > 60 { // 6 s on a machine with nothing else to do
+		t.Errorf("it took %s s after the build, want 60 at most (%v)", took[1], err)
 	}
 	t.Logf("took %s s after the build", took[1])
 	one(t, dir, fixtures.Embedded, reports.Passed)
@@ -177,7 +177,7 @@ func TestDrillSaysWhatItsPlaceLacks(t *testing.T) {
 	binary := compile(t, "./testdata/lacks")
 	for on, wants := range map[string][]string{
 		"process":  {"make a node with NodeSpec.Memory: the process provider has no limit of memory"},
-		"embedded": {"cut the network: engine sqlite has no fixtures.Routed", "find a block of gameday_op: engine sqlite has no fixtures.PageMapper"},
+		"embedded": {"cut the network: engine sqlite has no fixtures.Routed", "stop its server: engine sqlite has no fixtures.Signaller"},
 	} {
 		t.Run(on, func(t *testing.T) {
 			dir := t.TempDir()

@@ -24,14 +24,16 @@ var _ = Describe("a deletion", Label("pitr", "owner=orders"), func() {
 	answers := []reports.Question{reports.BackedUp, reports.Findable, reports.InService, reports.Harmless, reports.InTime}
 	shop := dataset.Shop(dataset.ShopOptions{Scale: 0.2})
 
-	It("of a whole table is undone by point-in-time recovery to a set of transactions", Label("mysql"), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
-		d := suite.Begin(ctx, suite.Start(ctx, mysql.Cluster{Standbys: 1, Spares: 1, Dataset: shop}), drill.Scenario{
-			Name:      "mysql/dropped-table",
-			Owner:     "orders",
-			Disaster:  "Somebody drops the payments table with everything that depends on it.",
-			Answers:   answers,
-			Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
-		})
+	dropped := drill.Scenario{
+		Name:   "mysql/dropped-table",
+		Owner:  "orders",
+		Engine: "mysql", Fault: "dropped table", Recovery: "binlog to gtid", Takes: 30 * time.Second,
+		Disaster:  "Somebody drops the payments table with everything that depends on it.",
+		Answers:   answers,
+		Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
+	}
+	It("of a whole table is undone by point-in-time recovery to a set of transactions", Label("mysql"), suite.About(dropped), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
+		d := suite.Begin(ctx, suite.Start(ctx, mysql.Cluster{Standbys: 1, Spares: 1, Dataset: shop}), dropped)
 		Expect(d.Backup(ctx)).To(Succeed())
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
 		good := d.Mark(ctx, "before the drop")
@@ -40,15 +42,17 @@ var _ = Describe("a deletion", Label("pitr", "owner=orders"), func() {
 		Expect(d.Verify(ctx)).To(suite.HavePassed())
 	})
 
-	It("of every row is undone by point-in-time recovery to a time", Label("mariadb"), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
+	emptied := drill.Scenario{
+		Name:   "mariadb/delete-without-where",
+		Owner:  "orders",
+		Engine: "mariadb", Fault: "delete without where", Recovery: "binlog to time", Takes: 25 * time.Second,
+		Disaster:  "A DELETE whose WHERE was forgotten empties the payments table.",
+		Answers:   answers,
+		Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
+	}
+	It("of every row is undone by point-in-time recovery to a time", Label("mariadb"), suite.About(emptied), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		cluster := mysql.Cluster{Flavour: mysql.MariaDB, Standbys: 1, Spares: 1, Dataset: shop}
-		d := suite.Begin(ctx, suite.Start(ctx, cluster), drill.Scenario{
-			Name:      "mariadb/delete-without-where",
-			Owner:     "orders",
-			Disaster:  "A DELETE whose WHERE was forgotten empties the payments table.",
-			Answers:   answers,
-			Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
-		})
+		d := suite.Begin(ctx, suite.Start(ctx, cluster), emptied)
 		Expect(d.Backup(ctx)).To(Succeed())
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
 		good := d.Mark(ctx, "before the delete")

@@ -23,14 +23,16 @@ var _ = Describe("a deletion", Label("postgres", "pitr", "owner=orders"), func()
 	cluster := postgres.Cluster{Standbys: 1, Spares: 1, Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.2})}
 	answers := []reports.Question{reports.BackedUp, reports.Findable, reports.InService, reports.Harmless, reports.InTime}
 
-	It("of a whole table is undone by point-in-time recovery to a restore point", SpecTimeout(5*time.Minute), func(ctx SpecContext) {
-		d := suite.Begin(ctx, suite.Start(ctx, cluster), drill.Scenario{
-			Name:      "postgres/dropped-table",
-			Owner:     "orders",
-			Disaster:  "Somebody drops the payments table with everything that depends on it.",
-			Answers:   answers,
-			Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
-		})
+	dropped := drill.Scenario{
+		Name:   "postgres/dropped-table",
+		Owner:  "orders",
+		Engine: "postgres", Fault: "dropped table", Recovery: "pgpitr to name", Takes: 20 * time.Second,
+		Disaster:  "Somebody drops the payments table with everything that depends on it.",
+		Answers:   answers,
+		Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
+	}
+	It("of a whole table is undone by point-in-time recovery to a restore point", suite.About(dropped), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
+		d := suite.Begin(ctx, suite.Start(ctx, cluster), dropped)
 		Expect(d.Backup(ctx)).To(Succeed())
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
 		good := d.Mark(ctx, "before the drop")
@@ -39,14 +41,16 @@ var _ = Describe("a deletion", Label("postgres", "pitr", "owner=orders"), func()
 		Expect(d.Verify(ctx)).To(suite.HavePassed())
 	})
 
-	It("of every row is undone by point-in-time recovery to a time", SpecTimeout(5*time.Minute), func(ctx SpecContext) {
-		d := suite.Begin(ctx, suite.Start(ctx, cluster), drill.Scenario{
-			Name:      "postgres/delete-without-where",
-			Owner:     "orders",
-			Disaster:  "A DELETE whose WHERE was forgotten empties the payments table.",
-			Answers:   answers,
-			Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
-		})
+	emptied := drill.Scenario{
+		Name:   "postgres/delete-without-where",
+		Owner:  "orders",
+		Engine: "postgres", Fault: "delete without where", Recovery: "pgpitr to time", Takes: 20 * time.Second,
+		Disaster:  "A DELETE whose WHERE was forgotten empties the payments table.",
+		Answers:   answers,
+		Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
+	}
+	It("of every row is undone by point-in-time recovery to a time", suite.About(emptied), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
+		d := suite.Begin(ctx, suite.Start(ctx, cluster), emptied)
 		Expect(d.Backup(ctx)).To(Succeed())
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
 		good := d.Mark(ctx, "before the delete")

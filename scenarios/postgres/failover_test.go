@@ -23,14 +23,16 @@ var _ = Describe("a sound standby", Label("postgres", "failover", "owner=platfor
 	cluster := postgres.Cluster{Standbys: 1, Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.2})}
 	promote := func() recovery.Recovery { return recovery.OnNode("standby-1", "promote-standby.sh") }
 
-	It("takes over when a block on the primary's disk is corrupt", SpecTimeout(5*time.Minute), func(ctx SpecContext) {
-		d := suite.Begin(ctx, suite.Start(ctx, cluster), drill.Scenario{
-			Name:      "postgres/corrupt-block",
-			Owner:     "platform",
-			Disaster:  "Sixteen bytes of a heap block on the primary's disk are overwritten under the running server.",
-			Answers:   []reports.Question{reports.InService, reports.Harmless, reports.InTime},
-			Objective: drill.Objective{RTO: 30 * time.Second, RPO: 5 * time.Second},
-		})
+	corrupt := drill.Scenario{
+		Name:   "postgres/corrupt-block",
+		Owner:  "platform",
+		Engine: "postgres", Fault: "corrupt block", Recovery: "promote-standby.sh", Takes: 20 * time.Second,
+		Disaster:  "Sixteen bytes of a heap block on the primary's disk are overwritten under the running server.",
+		Answers:   []reports.Question{reports.InService, reports.Harmless, reports.InTime},
+		Objective: drill.Objective{RTO: 30 * time.Second, RPO: 5 * time.Second},
+	}
+	It("takes over when a block on the primary's disk is corrupt", suite.About(corrupt), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
+		d := suite.Begin(ctx, suite.Start(ctx, cluster), corrupt)
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
 		d.Mark(ctx, "before the corruption")
 		Expect(d.Break(ctx, faults.CorruptBlock("shop.order_lines", 7))).To(Succeed())
@@ -38,14 +40,16 @@ var _ = Describe("a sound standby", Label("postgres", "failover", "owner=platfor
 		Expect(d.Verify(ctx)).To(suite.HavePassed())
 	})
 
-	It("takes over when the primary is cut off the network", SpecTimeout(5*time.Minute), func(ctx SpecContext) {
-		d := suite.Begin(ctx, suite.Start(ctx, cluster), drill.Scenario{
-			Name:      "postgres/network-cut",
-			Owner:     "platform",
-			Disaster:  "The primary is cut off the network: clients and the standby lose it at once.",
-			Answers:   []reports.Question{reports.InService, reports.Harmless, reports.InTime},
-			Objective: drill.Objective{RTO: 30 * time.Second, RPO: 5 * time.Second},
-		})
+	cut := drill.Scenario{
+		Name:   "postgres/network-cut",
+		Owner:  "platform",
+		Engine: "postgres", Fault: "network cut", Recovery: "promote-standby.sh", Takes: 20 * time.Second,
+		Disaster:  "The primary is cut off the network: clients and the standby lose it at once.",
+		Answers:   []reports.Question{reports.InService, reports.Harmless, reports.InTime},
+		Objective: drill.Objective{RTO: 30 * time.Second, RPO: 5 * time.Second},
+	}
+	It("takes over when the primary is cut off the network", suite.About(cut), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
+		d := suite.Begin(ctx, suite.Start(ctx, cluster), cut)
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
 		d.Mark(ctx, "before the cut")
 		Expect(d.Break(ctx, faults.CutNetwork())).To(Succeed())

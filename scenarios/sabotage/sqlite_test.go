@@ -136,8 +136,8 @@ var _ = Describe("the recovery of a file", Label("sqlite", "sabotage"), func() {
 	It("is caught when it puts the new file beside the log of the old one", SpecTimeout(2*time.Minute), func(ctx SpecContext) {
 		_, d := beginFile(ctx, "sabotage/sqlite-log-of-the-old-file", unchecked)
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
-		good := d.Mark(ctx, "before the bad deploy")
 		Expect(d.Backup(ctx)).To(Succeed())
+		good := d.Mark(ctx, "before the bad deploy")
 		Expect(d.Break(ctx, faults.BadWrite(`UPDATE payments SET amount = 0`))).To(Succeed())
 		restore := func(ctx context.Context, job recovery.Job) error {
 			cutOver := job.CutOver

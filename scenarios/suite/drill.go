@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"github.com/onsi/ginkgo/v2"
 
 	"github.com/recoverydrill/gameday/fixtures"
+	recovery "github.com/recoverydrill/gameday/recover"
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
 	"github.com/recoverydrill/gameday/scenarios/drill/config"
@@ -63,6 +65,17 @@ func (d *Drill) Mark(ctx context.Context, label string) fixtures.Mark {
 	return m
 }
 
+// Recover runs the recovery; see [drill.Drill.Recover]. Under "gameday plan" the recovery is only asked what it will do, and
+// the spec ends there.
+func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...drill.RecoverOption) error {
+	ginkgo.GinkgoHelper()
+	err := d.Drill.Recover(ctx, r, options...)
+	if errors.Is(err, drill.ErrPlanned) {
+		ginkgo.Skip(drill.ErrPlanned.Error())
+	}
+	return err
+}
+
 // Begin begins the drill of the spec that is running, and has it finished and reported when the spec ends. A name, title,
 // place and reproducing command that the scenario does not give are taken from the spec.
 func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
@@ -74,7 +87,12 @@ func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 	if s.Seed == 0 {
 		s.Seed = st.seed
 	}
-	d, err := drill.Begin(ctx, sys, st.described(s), drill.Options{Run: st.run, Progress: st.progress})
+	s = st.described(s)
+	acts, err := sabotageOf(s.Name, sys.Info().Engine)
+	if err != nil {
+		ginkgo.Fail(err.Error())
+	}
+	d, err := drill.Begin(ctx, sys, s, drill.Options{Run: st.run, Progress: st.progress, PlanOnly: st.planOnly, Sabotage: acts})
 	if d != nil {
 		ginkgo.AddReportEntry("drill", &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
 		ginkgo.DeferCleanup(func(ctx context.Context) error {
@@ -125,6 +143,9 @@ func (st *stage) cannotBegin(s drill.Scenario, cause error) {
 // described fills what the spec that is running knows about the scenario.
 func (st *stage) described(s drill.Scenario) drill.Scenario {
 	spec := ginkgo.CurrentSpecReport()
+	if st.level != "" {
+		s.Level = st.level
+	}
 	if s.Name == "" {
 		s.Name = nameOf(spec.FullText())
 	}
@@ -142,6 +163,9 @@ func (st *stage) described(s drill.Scenario) drill.Scenario {
 		s.Reproduce = fmt.Sprintf("gameday run ./%s --focus %q", filepath.ToSlash(filepath.Dir(s.File)), regexp.QuoteMeta(spec.LeafNodeText))
 		if st.on != config.Auto {
 			s.Reproduce += " --on " + st.on
+		}
+		if st.level != "" {
+			s.Reproduce += " --level " + st.level.String()
 		}
 	}
 	return s

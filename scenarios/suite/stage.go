@@ -13,6 +13,7 @@ import (
 
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/images"
+	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill/config"
 	"github.com/recoverydrill/gameday/scenarios/ground"
 )
@@ -23,8 +24,10 @@ type stage struct {
 	run      fixtures.Run
 	images   *images.Resolver
 	progress io.Writer
-	seed     int64  // of drills that name none; 0 lets each draw one
-	on       string // where systems are to live: one of config.Providers
+	seed     int64         // of drills that name none; 0 lets each draw one
+	on       string        // where systems are to live: one of config.Providers
+	level    reports.Level // of every drill; "" leaves each its own
+	planOnly bool          // end each drill before its recovery is run
 
 	told string // the choice that was printed last
 }
@@ -44,7 +47,10 @@ func newStage() (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{run: run, progress: ginkgo.GinkgoWriter}
+	s := &stage{run: run, progress: ginkgo.GinkgoWriter, planOnly: os.Getenv(config.PlanVariable) != ""}
+	if s.planOnly && os.Getenv(config.PlanVariable) != os.Getenv(config.ReportDirVariable) {
+		return nil, fmt.Errorf("%s is set, and not by \"gameday plan\": every drill would end before its recovery", config.PlanVariable)
+	}
 	if os.Getenv(config.ProgressVariable) != "" {
 		s.progress = os.Stderr
 	}
@@ -52,6 +58,11 @@ func newStage() (*stage, error) {
 	if seed := os.Getenv(config.SeedVariable); seed != "" {
 		if s.seed, err = strconv.ParseInt(seed, 10, 64); err != nil {
 			return nil, fmt.Errorf("%s=%q: want a number", config.SeedVariable, seed)
+		}
+	}
+	if level := os.Getenv(config.LevelVariable); level != "" {
+		if s.level, err = reports.ParseLevel(level); err != nil {
+			return nil, fmt.Errorf("%s: %w", config.LevelVariable, err)
 		}
 	}
 	s.on = first(os.Getenv(config.OnVariable), conf.On, config.Auto)

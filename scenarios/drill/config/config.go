@@ -32,6 +32,14 @@ const (
 	OnVariable        = "GAMEDAY_ON"         // one of [Providers]
 	ProgressVariable  = "GAMEDAY_PROGRESS"   // not empty: print a line for each phase to standard error
 	SeedVariable      = "GAMEDAY_SEED"       // decimal: the seed of drills that name none
+	LevelVariable     = "GAMEDAY_LEVEL"      // one of reports.Levels, for every drill; "" leaves each its own
+	// PlanVariable ends each drill before its recovery, once that has told its plan. It holds the report directory once
+	// more, so that no leftover of it makes a run of tests skip its drills.
+	PlanVariable = "GAMEDAY_PLAN"
+	// SabotageVariable makes recoveries wrong on purpose and judges whether that is noticed, as "gameday sabotage" does: the
+	// IDs of acts, separated by commas, each either for every scenario or "SCENARIO:ID". "control" is none, "all" is every
+	// act that does not take the recovery's own place. While it is set no drill passes, whatever its scenario says.
+	SabotageVariable = "GAMEDAY_SABOTAGE"
 )
 
 // Auto is the one of [Providers] that leaves the choice to what there is.

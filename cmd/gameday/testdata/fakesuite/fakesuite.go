@@ -114,6 +114,17 @@ func run(mode string) int {
 		record(dir, reports.Passed, time.Now())
 		report("focused", 1)
 		return 197
+	case "plans", "tells no plan", "breaks down before it is asked":
+		if os.Getenv("GAMEDAY_PLAN") == "" || os.Getenv("GAMEDAY_PLAN") != os.Getenv("GAMEDAY_REPORT_DIR") {
+			panic("the suite was not told to plan only")
+		}
+		plan(dir, mode)
+		report("skipped", 1)
+		return 0
+	case "is not sabotaged", "sabotages", "sabotages and D7 escapes", "sabotages and D7 is only noticed", "sabotages and never gets to D7", "sabotages a drill that fails", "sabotages a drill that never begins":
+		sabotage(dir, mode)
+		report("failed", 1)
+		return 1
 	case "skips":
 		record(dir, reports.Passed, time.Now())
 		report("passed", 1, "skipped")
@@ -173,6 +184,29 @@ func record(dir string, outcome reports.Outcome, started time.Time) {
 			Name: "fake", Promise: "the fake does as it is told", Outcome: outcome,
 			Covered: reports.Coverage{What: "fakes", Planned: 1, Looked: 1},
 		}},
+	}
+	if err := reports.WriteRecord(drill, r); err != nil {
+		panic(err)
+	}
+}
+
+// plan leaves the record of a drill that ended before its recovery.
+func plan(dir, mode string) {
+	record(dir, reports.Inconclusive, time.Now())
+	drill := filepath.Join(dir, "drill")
+	r, err := reports.ReadRecord(drill)
+	if err != nil {
+		panic(err)
+	}
+	r.Checks, r.Error = nil, "it ended before its recovery"
+	if mode != "breaks down before it is asked" {
+		r.Recovery = &reports.Recovery{Name: "restore.sh", Command: []string{"./restore.sh"}}
+	}
+	if mode == "plans" {
+		r.Recovery.Plan = &reports.RecoveryPlan{Digest: "0123456789abcdef", Steps: []reports.PlannedStep{{Name: "fetch", Does: "copy the backup"}, {Name: "open"}}}
+		r.Recovery.Preflight = &reports.Preflight{Needs: []reports.Need{
+			{Resource: "disk", Where: "spare", NeededBytes: 3 << 30, AvailableBytes: 2 << 30, Detail: "df"}, {Resource: "backup", Where: "/vault", Met: true},
+		}}
 	}
 	if err := reports.WriteRecord(drill, r); err != nil {
 		panic(err)

@@ -35,13 +35,13 @@ var _ = Describe("a place", func() {
 		Expect(d.Break(ctx, faults.CutNetwork())).To(Succeed())
 	})
 
-	It("has no blocks of a server", Label("embedded"), SpecTimeout(time.Minute), func(ctx SpecContext) {
+	It("has no server that could be frozen", Label("embedded"), SpecTimeout(time.Minute), func(ctx SpecContext) {
 		d := suite.Begin(ctx, suite.Start(ctx, sqlite.Store{}), drill.Scenario{
-			Name: "lacks/blocks", Owner: "gameday", Disaster: "A block is overwritten in a file that no server reads.",
+			Name: "lacks/server", Owner: "gameday", Disaster: "The server of a store that has none is frozen.",
 			Answers: []reports.Question{reports.InService}, MinAcknowledged: 5, Consecutive: 10,
 		})
 		Expect(d.Traffic(ctx, traffic.Mix{Clients: 1})).To(Succeed())
-		d.Mark(ctx, "before the corruption")
-		Expect(d.Break(ctx, faults.CorruptBlock("gameday_op", 7))).To(Succeed())
+		d.Mark(ctx, "before the freeze")
+		Expect(d.Break(ctx, faults.FreezeServer(""))).To(Succeed())
 	})
 })

@@ -1,0 +1,128 @@
+package mysqlrebuild
+
+import (
+	"context"
+	"errors"
+
+	recovery "github.com/recoverydrill/gameday/recover"
+)
+
+// serves is an error unless the primary takes writes and follows nobody.
+func (r *rebuild) serves(ctx context.Context) error {
+	out, err := r.donor.Sh(ctx, `
+replication='SHOW REPLICA STATUS'; test "$CLIENT" = mysql || replication='SHOW SLAVE STATUS'
+echo "$(sql 'SELECT NOT @@read_only')$(sql "$replication" | wc -l)"`, nil)
+	if err != nil {
+		return err
+	}
+	if out != "10" {
+		return errors.New("it takes no writes, or is a replica itself")
+	}
+	return nil
+}
+
+// keepScript notes how the replica follows, for its server alone to read. MySQL tells it as long as it runs, MariaDB in a
+// file of its data directory. Of a server that tells nothing any more, the primary is followed directly, by the account
+// that its own user has.
+const keepScript = `
+note=$GAMEDAY_DATADIR.follow
+refuse() { echo "gameday: refuse $*" >&2; exit 1; }
+umask 077
+replication='SHOW REPLICA STATUS'; test "$CLIENT" = mysql || replication='SHOW SLAVE STATUS'
+if sql 'SELECT 1' >/dev/null 2>&1 && test -z "$(sql "$replication")"; then
+	test "$(sql 'SELECT @@read_only OR @@skip_networking')" = 1 || refuse "the server here is no replica, and takes writes: it is not to be removed"
+fi
+test ! -e "$note" || exit 0
+case "$CLIENT" in
+mariadb)
+	f=$GAMEDAY_DATADIR/master.info
+	test ! -s "$f" || kept=$(sed -n 4p "$f"; sed -n 7p "$f"; sed -n 5,6p "$f") ;; # the port comes after the password
+*)
+	kept=$(sql 'SELECT host, port, user_name, user_password FROM mysql.slave_master_info LIMIT 1' 2>/dev/null | tr '\t' '\n' || :) ;;
+esac
+if test "$(printf '%s\n' "${kept-}" | grep -c .)" != 4; then
+	kept=$(printf '%s\n' "$DONOR" "$GAMEDAY_PORT"; sed -n 's/^user *= *"\(.*\)"$/\1/p;s/^password *= *"\(.*\)"$/\1/p' "$GAMEDAY_CLIENT_CONFIG")
+fi
+printf '%s\n' "$kept" >"$note.new"; sync "$note.new"; mv "$note.new" "$note"`
+
+func (r *rebuild) look(ctx context.Context) error {
+	if err := r.serves(ctx); err != nil {
+		return recovery.Refuse("the primary %s cannot be copied: %v", r.donor.Name(), err)
+	}
+	_, err := r.host.Sh(ctx, keepScript, map[string]string{"DONOR": r.donor.Name()})
+	return err
+}
+
+func (r *rebuild) remove(ctx context.Context) error {
+	_, err := r.host.Sh(ctx, `stop KILL; rm -rf "$GAMEDAY_DATADIR" "$GAMEDAY_DATADIR.pid"`, nil)
+	return err
+}
+
+// cloneScript makes an empty server and lets it take over the primary's data. At the end of it the server wants to be
+// started again, and ends where nobody does that for it: error 3707 is the sign of success.
+const cloneScript = `
+"$GAMEDAY_SERVER" --defaults-file="$GAMEDAY_CONFIG" --initialize-insecure --log-error="$GAMEDAY_DATADIR.start.log" >"$GAMEDAY_DATADIR.init.log" 2>&1 ||
+	{ tail -n 12 "$GAMEDAY_DATADIR.start.log" >&2; exit 1; }
+root() { mysql --no-defaults --user=root --socket="$GAMEDAY_SOCKET" "$@"; }
+ready() { root --execute='SELECT 1' >/dev/null 2>&1; }
+start --skip-networking --skip-replica-start --event-scheduler=OFF --super-read-only=OFF --read-only=OFF
+user=$(sed -n 's/^user *= *"\(.*\)"$/\1/p' "$GAMEDAY_CLIENT_CONFIG"); password=$(sed -n 's/^password *= *"\(.*\)"$/\1/p' "$GAMEDAY_CLIENT_CONFIG")
+printf "SET GLOBAL clone_valid_donor_list = '%s:%s'; CLONE INSTANCE FROM '%s'@'%s':%s IDENTIFIED BY '%s';\n" \
+	"$DONOR" "$GAMEDAY_PORT" "$user" "$DONOR" "$GAMEDAY_PORT" "$password" | root 2>"$GAMEDAY_DATADIR.clone.log" || {
+	grep -q 'ERROR 3707' "$GAMEDAY_DATADIR.clone.log" || { cat "$GAMEDAY_DATADIR.clone.log" >&2; exit 1; }
+}
+stop TERM`
+
+// backupScript runs on the primary.
+const backupScript = `
+rm -rf "$SEED"
+mariadb-backup --defaults-file="$GAMEDAY_CONFIG" --backup --target-dir="$SEED" >/tmp/rebuild.log 2>&1 && mariadb-backup --prepare --target-dir="$SEED" >>/tmp/rebuild.log 2>&1 ||
+	{ tail -n 8 /tmp/rebuild.log >&2; exit 1; }`
+
+func (r *rebuild) copy(ctx context.Context) error {
+	if !r.host.IsMariaDB() {
+		_, err := r.host.Sh(ctx, cloneScript, map[string]string{"DONOR": r.donor.Name()})
+		return err
+	}
+	env := map[string]string{"SEED": r.host.Job.Env["GAMEDAY_VAULT"] + "/.rebuild-" + r.host.Name()}
+	if _, err := r.donor.Sh(ctx, backupScript, env); err != nil {
+		return err
+	}
+	_, err := r.host.Sh(ctx, `
+mkdir -p -m 0700 "$GAMEDAY_DATADIR"
+cp -a "$SEED/." "$GAMEDAY_DATADIR/"
+cut -f 3 "$SEED"/*_binlog_info | head -n 1 >"$GAMEDAY_DATADIR.gtid"
+rm -rf "$SEED"`, env)
+	return err
+}
+
+// followScript starts the server and its replication. MySQL's copy knows which transactions it has, MariaDB's is told.
+const followScript = `
+note=$GAMEDAY_DATADIR.follow
+test -n "$(ours)" && sql 'SELECT 1' >/dev/null 2>&1 || { stop KILL; start; }
+{ read -r host; read -r port; read -r user; read -r password; } <"$note"
+case "$CLIENT" in
+mariadb)
+	status() { vertical 'SHOW SLAVE STATUS'; }
+	printf "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL gtid_slave_pos = '%s'; CHANGE MASTER TO MASTER_HOST = '%s', MASTER_PORT = %s, MASTER_USER = '%s', MASTER_PASSWORD = '%s', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1; START SLAVE;\n" \
+		"$(cat "$GAMEDAY_DATADIR.gtid")" "$host" "$port" "$user" "$password"
+	follows='Slave_IO_Running: Yes.*Slave_SQL_Running: Yes' ;;
+*)
+	status() { vertical 'SHOW REPLICA STATUS'; }
+	printf "STOP REPLICA; RESET REPLICA ALL; CHANGE REPLICATION SOURCE TO SOURCE_HOST = '%s', SOURCE_PORT = %s, SOURCE_USER = '%s', SOURCE_PASSWORD = '%s', SOURCE_AUTO_POSITION = 1, SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 0, GET_SOURCE_PUBLIC_KEY = 1; START REPLICA;\n" \
+		"$host" "$port" "$user" "$password"
+	follows='Replica_IO_Running: Yes.*Replica_SQL_Running: Yes' ;;
+esac >"$note.sql"
+"$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" <"$note.sql"
+rm -f "$note.sql"
+i=0
+until status | tr '\n' ' ' | grep -q "$follows"; do
+	i=$((i + 1)); test $i -lt 300 || { echo "it does not follow: $(status | sed -n 's/^ *\(Last_[IS][A-Z]*_Error: ..*\)/\1/p')" >&2; exit 1; }
+	sleep 0.1
+done
+rm -f "$note" "$GAMEDAY_DATADIR.gtid"`
+
+func (r *rebuild) follow(ctx context.Context) error {
+	_, err := r.host.Sh(ctx, followScript, nil)
+	return err
+}

@@ -1,0 +1,73 @@
+package pgdump
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	recovery "github.com/recoverydrill/gameday/recover"
+)
+
+// What pg_restore --list prints; two schemas have names that contain each other.
+const list = `;
+; Archive created at 2026-11-26 03:13:42 UTC
+;     dbname: shop
+;
+7; 2615 16400 SCHEMA - billing shop_owner
+8; 2615 16401 SCHEMA - billing_old shop_owner
+4100; 0 0 COMMENT - SCHEMA billing shop_owner
+4101; 0 0 ACL - SCHEMA billing shop_owner
+4102; 0 0 ACL - SCHEMA billing_old shop_owner
+220; 1259 16402 TABLE billing accounts shop_owner
+221; 1259 16410 TABLE billing_old accounts shop_owner
+222; 1259 16420 TABLE shop billing shop_owner
+223; 1259 16430 SEQUENCE billing accounts_id_seq shop_owner
+4103; 0 0 SEQUENCE OWNED BY billing accounts_id_seq shop_owner
+3900; 0 16402 TABLE DATA billing accounts shop_owner
+3700; 2606 16440 CONSTRAINT billing accounts accounts_pkey shop_owner
+3800; 2606 16441 FK CONSTRAINT shop orders orders_account_fkey shop_owner
+4104; 0 0 DEFAULT ACL billing DEFAULT PRIVILEGES FOR TABLES shop_owner
+4105; 0 0 ACL billing TABLE accounts shop_owner
+3; 3079 16384 EXTENSION - billing 
+4106; 0 0 COMMENT - EXTENSION billing 
+`
+
+// A schema's own entries are taken, and neither those of one whose name begins alike nor of a table or an extension of its
+// name.
+func TestEntriesOfASchema(t *testing.T) {
+	var all []string
+	for line := range strings.Lines(list) {
+		if entry.MatchString(strings.TrimSpace(line)) {
+			all = append(all, strings.TrimSpace(line))
+		}
+	}
+	var got []string
+	for _, line := range ofSchema(all, "billing") {
+		number, _, _ := strings.Cut(line, ";")
+		got = append(got, number)
+	}
+	if want := strings.Fields("7 4100 4101 220 223 4103 3900 3700 4104 4105"); !slices.Equal(got, want) {
+		t.Errorf("entries %v, want %v", got, want)
+	}
+}
+
+type nowhere struct{ fixtures.System }
+
+func (nowhere) Members() []fixtures.Member { return nil }
+
+func TestWhatIsMissingIsNamed(t *testing.T) {
+	for want, c := range map[string]struct {
+		p   Procedure
+		env map[string]string
+	}{
+		"a database a schema":    {Procedure{Database: "shop"}, map[string]string{"GAMEDAY_DUMPS": "/vault/dump"}},
+		"GAMEDAY_DUMPS is empty": {Server(), nil},
+		"no spare node":          {Server(), map[string]string{"GAMEDAY_DUMPS": "/vault/dump"}},
+		"no primary":             {Schema("shop", "billing"), map[string]string{"GAMEDAY_DUMPS": "/vault/dump"}},
+	} {
+		if _, err := c.p.Plan(t.Context(), recovery.Job{System: nowhere{}, Env: c.env}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
+)
+
+// Usage is what the command's process group has used on this host, with the children that its processes have awaited; after
+// its end, what the operating system says of it, and never less than was seen before. What it runs on nodes that are
+// processes of this host is its child too, and counted here. Disk is never known: it is this host's.
+func (c *HostCommand) Usage(context.Context) (fixtures.Usage, error) {
+	c.mu.Lock()
+	group, used := c.group, c.used
+	c.mu.Unlock()
+	if group == 0 {
+		return fixtures.Usage{}, errors.New("the command was not started")
+	}
+	if used != (fixtures.Usage{}) {
+		return used, nil
+	}
+	u := fixtures.ProcessesUsage(fixtures.ProcessGroup(group))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.used != (fixtures.Usage{}) { // it has ended meanwhile
+		return c.used, nil
+	}
+	u.CPU, u.BytesRead, u.BytesWritten = max(u.CPU, c.seen.CPU), max(u.BytesRead, c.seen.BytesRead), max(u.BytesWritten, c.seen.BytesWritten)
+	c.seen = u
+	return u, nil
+}
+
+// ended keeps what the operating system says of a command that has ended, with the children that it awaited.
+func (c *HostCommand) ended(state *os.ProcessState) {
+	if state == nil {
+		return
+	}
+	u := fixtures.Usage{CPU: max(state.UserTime()+state.SystemTime(), time.Nanosecond), BytesRead: -1, BytesWritten: -1, Memory: 0, Disk: -1}
+	if r, ok := state.SysUsage().(*syscall.Rusage); ok {
+		u.BytesRead, u.BytesWritten = int64(r.Inblock)*512, int64(r.Oublock)*512 //nolint:unconvert,nolintlint // the type differs between systems
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	u.CPU, u.BytesRead, u.BytesWritten = max(u.CPU, c.seen.CPU), max(u.BytesRead, c.seen.BytesRead), max(u.BytesWritten, c.seen.BytesWritten)
+	c.used = u
+	if r, ok := state.SysUsage().(*syscall.Rusage); ok {
+		c.peak = int64(r.Maxrss) * 1024 //nolint:unconvert,nolintlint // kilobytes on Linux
+	}
+}
+
+// PeakMemory is the largest memory that one process of the command had, in bytes; 0 before its end.
+func (c *HostCommand) PeakMemory() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.peak
+}

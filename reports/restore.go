@@ -1,0 +1,115 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Restore is what a drill without a fault was about: a team's real backup, restored into an empty place.
+type Restore struct {
+	Backup   string           `json:"backup,omitempty"`   // where it lay; "" where the team's command knows
+	Manifest *RestoreManifest `json:"manifest,omitempty"` // taken beside it; nil where there was none
+	// NewSystem accepts a new system identifier: a logical restore.
+	NewSystem bool      `json:"new_system,omitempty"`
+	Allow     []Allowed `json:"allow,omitempty"` // differences of structure that its owner accepts
+	Tables    []Place   `json:"tables,omitempty"`
+
+	Invariants int `json:"invariants"` // how many were asked
+	Freshness  int `json:"freshness"`
+	RowBands   int `json:"row_bands"`
+
+	ReadyNS int64 `json:"ready_ns,omitempty"` // the restored store answered; 0 if never
+}
+
+// RestoreManifest says which manifest a restored store was held against.
+type RestoreManifest struct {
+	Taken    time.Time `json:"taken"`
+	Position string    `json:"position,omitempty"`
+	Version  string    `json:"version"` // of the server
+	Digest   string    `json:"sha256"`  // of the list of its files' sums, all of which were held against it
+	Only     []string  `json:"only,omitempty"`
+	Tables   int64     `json:"tables"`
+	Rows     int64     `json:"rows"`
+}
+
+// Allowed is a difference of structure that is accepted, with the reason.
+type Allowed struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// Unverified says how much weaker a verdict without a manifest is; "" with one.
+func (r *Restore) Unverified() string {
+	if r == nil || r.Manifest != nil {
+		return ""
+	}
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		text string
+	}{
+		{r.Invariants, plural(int64(r.Invariants), "invariant")},
+		{r.Freshness, "freshness"},
+		{r.RowBands, plural(int64(r.RowBands), "row band")},
+		{len(r.Tables), plural(int64(len(r.Tables)), "required table")},
+	} {
+		if p.n > 0 {
+			parts = append(parts, p.text)
+		}
+	}
+	held := strings.Join(parts, ", ")
+	if n := len(parts); n > 1 {
+		held = strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]
+	}
+	return "judged without a manifest: " + held + " held; whether every row is right is not known"
+}
+
+// tookText is how long the restore took.
+func (r *Record) tookText() string {
+	asked := objective(r.Objective.RTOMS)
+	if r.Restore.ReadyNS == 0 || r.Recovery == nil {
+		return "not restored (" + asked + ")"
+	}
+	return fmt.Sprintf("restored in %s (%s)", duration(span(r.Recovery.DeclaredNS, r.Restore.ReadyNS)), asked)
+}
+
+// restoreText is the headline of a restore that passed.
+func (r *Record) restoreText() []string {
+	parts := []string{r.tookText()}
+	if weak := r.Restore.Unverified(); weak != "" {
+		return append(parts, weak)
+	}
+	m := r.Restore.Manifest
+	text := fmt.Sprintf("all of %s are back as the manifest of %s says", plural(r.rowsVerified(), "row"), m.Taken.UTC().Format("2006-01-02 15:04 UTC"))
+	if len(m.Only) > 0 {
+		text += ", of " + line(strings.Join(m.Only, ", ")) + " alone"
+	}
+	return append(parts, text)
+}
+
+// restoreTile stands where an RTA would: there was no outage.
+func restoreTile(r *Record) tile {
+	t := tile{fact: fact{Label: "Restore", Value: "not restored", Note: objective(r.Objective.RTOMS)}, Outcome: failedOr(r)}
+	if r.Restore.ReadyNS > 0 && r.Recovery != nil {
+		ms := span(r.Recovery.DeclaredNS, r.Restore.ReadyNS)
+		t.Value, t.Outcome = duration(ms), Passed
+		if r.Objective.RTOMS > 0 && ms > r.Objective.RTOMS {
+			t.Outcome = Failed
+		}
+	}
+	return t
+}
+
+// judgedBy says what the restored store was held against.
+func (r *Restore) judgedBy() string {
+	if r == nil {
+		return ""
+	}
+	m := r.Manifest
+	if m == nil {
+		return "no manifest: how many rows are wrong or missing cannot be told"
+	}
+	return fmt.Sprintf("the manifest of %s at %s: %s, %s; sha256 %s", m.Taken.UTC().Format("2006-01-02 15:04:05 UTC"), firstText(m.Position, "no position"), plural(m.Tables, "table"), plural(m.Rows, "row"), m.Digest)
+}

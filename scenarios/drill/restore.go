@@ -1,0 +1,413 @@
+package drill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/manifest"
+	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/verify"
+)
+
+// RestoreScenario says which real backup is restored into an empty system, and what what comes back is held against.
+// There is no fault, no traffic and no service clock: the drill begins, restores and verifies.
+type RestoreScenario struct {
+	// Scenario has the drill's name, owner, limits and plan. Disaster and Answers have defaults. Of the Objective only the
+	// RTO is asked for: from the start of the team's command until the restored store answers. Checks are those of a
+	// restore; further ones are added to them.
+	Scenario
+	// Store says how to enter the restored store: a foreign.Store with an account of the backup's own that may read
+	// everything, as for "gameday manifest". Its address is replaced by where the restore led. Of a SQLite file the path is.
+	// Required.
+	Store fixtures.Account
+	// Backup is a directory of this host, which the command finds as GAMEDAY_BACKUP: itself, or a copy in the vault where
+	// nodes do not see this host's files. The copy keeps its permission bits and belongs to the server's user. "" leaves it to the command to fetch the backup from where it lies.
+	Backup string
+	// Manifest is the directory that "gameday manifest" has written beside the backup, and ManifestDigest the sum that it
+	// has printed, if that was noted. Without a manifest at least one invariant is required.
+	Manifest       string
+	ManifestDigest string
+	// NewSystem accepts another system identifier of PostgreSQL: a logical restore into a new server.
+	NewSystem bool
+	// Allow lists differences of structure that the restore makes and its owner accepts, such as a smaller machine's
+	// settings.
+	Allow []verify.Tolerance
+
+	Invariants []verify.Invariant
+	Freshness  []verify.Fresh
+	RowBands   []verify.RowBand
+	// Tables must be there: Database and Table ("schema.table") of each. With a manifest all of its tables must.
+	Tables []reports.Place
+}
+
+// complete checks what must be said and fills what may be left out.
+func (s RestoreScenario) complete() (RestoreScenario, error) {
+	if s.Disaster == "" {
+		s.Disaster = "Everything is gone but the backup."
+	}
+	if len(s.Answers) == 0 {
+		s.Answers = []reports.Question{reports.BackedUp, reports.Findable, reports.InService, reports.InTime}
+	}
+	var errs []error
+	if s.Store == nil {
+		errs = append(errs, errors.New("RestoreScenario.Store is missing: the account that enters the restored store"))
+	} else {
+		errs = append(errs, s.Store.Check())
+	}
+	if s.Manifest == "" && len(s.Invariants) == 0 {
+		errs = append(errs, errors.New("RestoreScenario: there is neither a Manifest nor one of the Invariants: nothing would be looked at"))
+	}
+	if s.MustRefuse || len(s.Objective.LostRows) > 0 || s.Objective.LostWrites != nil || s.Objective.RPO != 0 {
+		errs = append(errs, errors.New("RestoreScenario: of a real backup only Objective.RTO can be asked for; Freshness tells how old it is"))
+	}
+	if s.Manifest == "" && (len(s.Allow) > 0 || s.NewSystem) {
+		errs = append(errs, errors.New("RestoreScenario: Allow and NewSystem are about a Manifest, and there is none"))
+	}
+	for _, q := range s.Invariants {
+		errs = append(errs, q.Check())
+	}
+	for _, q := range s.Freshness {
+		errs = append(errs, q.Check())
+	}
+	for _, q := range s.RowBands {
+		errs = append(errs, q.Check())
+	}
+	for _, t := range s.Tables {
+		if t.Database == "" || t.Table == "" {
+			errs = append(errs, fmt.Errorf("RestoreScenario.Tables: %+v: want Database and Table", t))
+		}
+	}
+	r := s.restore()
+	checks := verify.OfRestore(r)
+	for i, c := range checks {
+		switch c.(type) { // the questions themselves, where the record only counts them
+		case verify.Invariants:
+			checks[i] = verify.Invariants{All: s.Invariants}
+		case verify.Freshness:
+			checks[i] = verify.Freshness{All: s.Freshness}
+		case verify.RowBands:
+			checks[i] = verify.RowBands{All: s.RowBands}
+		}
+	}
+	s.Checks = slices.Concat(checks, s.Checks)
+	return s, errors.Join(errs...)
+}
+
+// restore is what the record keeps of it.
+func (s RestoreScenario) restore() *reports.Restore {
+	r := &reports.Restore{
+		Backup: s.Backup, NewSystem: s.NewSystem, Tables: s.Tables,
+		Invariants: len(s.Invariants), Freshness: len(s.Freshness), RowBands: len(s.RowBands),
+	}
+	for _, a := range s.Allow {
+		r.Allow = append(r.Allow, reports.Allowed(a))
+	}
+	if s.Manifest != "" {
+		r.Manifest = &reports.RestoreManifest{}
+	}
+	return r
+}
+
+// restoring is a drill's part that restores a real backup.
+type restoring struct {
+	RestoreScenario
+	baseline *fixtures.Manifest
+	backup   string // as the command finds it
+	file     string // where the restored file of an embedded store lies
+}
+
+// BeginRestore starts a drill that restores a real backup into an empty system with a place to restore to. A manifest that
+// is not as it was taken, or of another engine, is refused here. The caller calls Restore, Verify and Finish.
+func BeginRestore(ctx context.Context, sys fixtures.System, s RestoreScenario, o Options) (*Drill, error) {
+	s, err := s.complete()
+	if err == nil {
+		s.Scenario, err = s.Scenario.complete()
+	}
+	if err == nil {
+		err = s.says("engine", s.Engine, sys.Info().Engine)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	dir, err := slug(o.Run, s.Name)
+	if err != nil {
+		return nil, fmt.Errorf("begin %s: %w", s.Name, err)
+	}
+	d := &Drill{scenario: s.Scenario, sys: sys, run: o.Run, clock: fixtures.NewClock(), progress: o.Progress, dir: dir, marks: map[string]*taken{}, planOnly: o.PlanOnly, restored: &restoring{RestoreScenario: s}}
+	if d.progress == nil {
+		d.progress = io.Discard
+	}
+	if d.rec, err = d.newRecord(); err != nil {
+		return nil, fmt.Errorf("begin %s: %w", s.Name, err)
+	}
+	d.rec.Restore = s.restore()
+	d.rec.Teeth = &reports.Teeth{NoScratch: "what came back is a team's own: nothing is put into it"}
+	if err := d.phase(ctx, "begin", d.beginRestore); err != nil {
+		return d, err
+	}
+	return d, nil
+}
+
+func (d *Drill) beginRestore(ctx context.Context) error {
+	r := d.restored
+	if r.Manifest != "" {
+		if err := d.keepManifest(); err != nil {
+			return err
+		}
+	}
+	env, err := d.environment(ctx)
+	if err != nil {
+		return err
+	}
+	if data := env["GAMEDAY_DATA"]; data != "" {
+		if err := os.Mkdir(data, 0o755); err != nil { //nolint:gosec // as an application's directory is
+			return fmt.Errorf("make the place to restore to: %w", err)
+		}
+	}
+	if r.Backup == "" {
+		return nil
+	}
+	if r.backup, err = filepath.Abs(r.Backup); err != nil {
+		return err
+	}
+	if empty, err := os.ReadDir(r.backup); err != nil || len(empty) == 0 {
+		return errors.Join(fmt.Errorf("the backup %q is not a directory with something in it", r.Backup), err)
+	}
+	node := d.place()
+	if _, hosted := node.(fixtures.Hosted); hosted {
+		return nil
+	}
+	to := env["GAMEDAY_VAULT"] + "/backup"
+	if err := fixtures.CopyIn(ctx, node, r.backup, to); err != nil {
+		return err
+	}
+	r.backup = to
+	return give(ctx, node, to, env["GAMEDAY_OSUSER"])
+}
+
+// give makes a copied backup the server's user's: backups are often for their owner's eyes alone, and the restore runs as
+// that user.
+func give(ctx context.Context, node fixtures.Node, dir, user string) error {
+	if user == "" {
+		return nil
+	}
+	_, err := node.Exec(ctx, fixtures.Command{Args: []string{"chown", "-R", user, dir}})
+	if err != nil {
+		return fmt.Errorf("give the copied backup to the server's user: %w", err)
+	}
+	return nil
+}
+
+// place is the node to restore to: the first spare, else the first.
+func (d *Drill) place() fixtures.Node {
+	members := d.sys.Members()
+	for _, m := range members {
+		if m.Role == fixtures.Spare {
+			return m.Node
+		}
+	}
+	return members[0].Node
+}
+
+// keepManifest reads the manifest, refuses one that cannot be judged by, and puts a copy of it among the evidence.
+func (d *Drill) keepManifest() error {
+	r := d.restored
+	m, err := manifest.Read(r.Manifest, r.ManifestDigest)
+	if err != nil {
+		return err
+	}
+	if engine := d.sys.Info().Engine; m.Engine != engine {
+		return fmt.Errorf("the manifest is of %s %s, the place to restore to is of %s", m.Engine, m.ServerVersion, engine)
+	}
+	if m.Taken.After(time.Now().Add(5 * time.Minute)) {
+		return fmt.Errorf("the manifest was taken in the future: %s", m.Taken)
+	}
+	to := d.path(reports.BaselineDir)
+	if err := os.CopyFS(to, os.DirFS(r.Manifest)); err != nil {
+		return fmt.Errorf("keep the manifest: %w", err)
+	}
+	kept, err := manifest.Read(to, r.ManifestDigest) // what is judged by is the copy
+	if err != nil {
+		return err
+	}
+	if r.ManifestDigest == "" {
+		if r.ManifestDigest, err = manifest.Digest(to); err != nil {
+			return err
+		}
+	}
+	r.baseline, d.rec.Nonce = kept, kept.Nonce
+	*d.rec.Restore.Manifest = reports.RestoreManifest{
+		Taken: kept.Taken, Position: kept.Position, Version: kept.ServerVersion, Digest: r.ManifestDigest, Only: kept.Only, Tables: kept.Taking.Tables, Rows: kept.Taking.Rows,
+	}
+	d.detail("manifest of %s, %d rows", kept.Taken.UTC().Format(time.RFC3339), kept.Taking.Rows)
+	return nil
+}
+
+// environment is the responder's, with the real backup in it.
+func (d *Drill) environment(ctx context.Context) (map[string]string, error) {
+	responder, ok := d.sys.(fixtures.Responder)
+	if !ok {
+		return nil, d.lacks("fixtures.Responder", "tell the restore where it restores to")
+	}
+	env, err := responder.Environment(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("build the restore's environment: %w", err)
+	}
+	env = maps.Clone(env)
+	env["GAMEDAY_BACKUP"] = d.restored.backup
+	if data := env["GAMEDAY_DATA"]; data != "" { // the file that the drill's own store has open is not to be written over
+		env["GAMEDAY_DATA"] = filepath.Join(data, "restored")
+	}
+	return env, nil
+}
+
+// Restore runs the team's own command, and returns nil once it has ended without an error and the restored store answers.
+// The command says where that is: "gameday: cutover HOST:PORT", of a SQLite file PATH.
+func (d *Drill) Restore(ctx context.Context, r recovery.Recovery) error {
+	if err := d.before("Restore", "BeginRestore", "the drill is not about a real backup", d.restored != nil); err != nil {
+		return d.refused(err)
+	}
+	if d.rec.Recovery != nil {
+		return d.refused(&OnceError{Call: "Restore", Since: "Restore"})
+	}
+	if d.rec.Error != "" {
+		return d.refused(fmt.Errorf("restore: the drill could not begin: %s", d.rec.Error))
+	}
+	if err := d.scenario.says("recovery", d.scenario.Recovery, r.Name()); err != nil {
+		return d.refused(fmt.Errorf("restore: %w", err))
+	}
+	return d.phase(ctx, "restore", func(ctx context.Context) error { return d.restore(ctx, r) })
+}
+
+func (d *Drill) restore(ctx context.Context, r recovery.Recovery) error {
+	if err := d.recover(ctx, r, recoverOptions{}); err != nil {
+		return err
+	}
+	limit, cancel := context.WithTimeout(ctx, d.scenario.ServiceLimit)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := d.Ask(limit, "", "SELECT 1")
+		if err == nil {
+			d.rec.Restore.ReadyNS = d.clock.NowNS()
+			return d.save()
+		}
+		select {
+		case <-limit.Done():
+			return fmt.Errorf("%w: the restored store does not answer: %w", ErrNotBack, err)
+		case <-tick.C:
+		}
+	}
+}
+
+// store is the account at the place where the restore led.
+func (d *Drill) store() (fixtures.Foreign, error) {
+	r := d.restored
+	if d.sys.Route() == nil {
+		if r.file == "" {
+			return nil, errors.New(`the restore did not say where the file is: it prints "gameday: cutover PATH"`)
+		}
+		return r.Store.At(r.file)
+	}
+	if len(d.rec.Recovery.CutOvers) == 0 {
+		return nil, errors.New(`the restore did not say where the store is: it prints "gameday: cutover HOST:PORT"`)
+	}
+	return r.Store.At(d.address())
+}
+
+// sendToFile takes the path of a restored file. It is not opened as an application would: that may write to it.
+func (d *Drill) sendToFile(ctx context.Context, path string) error {
+	env, err := d.environment(ctx)
+	if err != nil {
+		return err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	dir, err := filepath.EvalSymlinks(env["GAMEDAY_DATA"])
+	if err != nil {
+		return err
+	}
+	if !strings.HasPrefix(real, dir+string(filepath.Separator)) {
+		return fmt.Errorf("%q is not below %q, where the store's files are", path, dir)
+	}
+	d.restored.file = real
+	return nil
+}
+
+// Ask implements [fixtures.Asker] for the restored store.
+func (d *Drill) Ask(ctx context.Context, database, statement string) (fixtures.Answer, error) {
+	s, err := d.store()
+	if err != nil {
+		return fixtures.Answer{}, err
+	}
+	return s.Ask(ctx, database, statement)
+}
+
+// AskAfter implements [fixtures.Asker].
+func (d *Drill) AskAfter(ctx context.Context, database, change, statement string) (fixtures.Answer, int64, error) {
+	s, err := d.store()
+	if err != nil {
+		return fixtures.Answer{}, 0, err
+	}
+	return s.AskAfter(ctx, database, change, statement)
+}
+
+// questioned is the system as checks ask it: what they are answered by is the restored store.
+type questioned struct {
+	fixtures.System
+	fixtures.Asker
+}
+
+// collectRestored gathers the evidence of a restore. The survey comes first: it finds the store as it was restored.
+func (d *Drill) collectRestored(ctx context.Context) (*verify.Evidence, error) {
+	r := d.restored
+	e := &verify.Evidence{Dir: d.dir, Record: d.rec, Baseline: r.baseline, BaseDir: reports.BaselineDir, FoundDir: reports.FoundDir, Extra: map[string][]byte{}}
+	if d.rec.Restore.ReadyNS == 0 { // the check says so
+		return e, nil
+	}
+	var errs []error
+	var err error
+	if e.Found, err = d.surveyRestored(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("survey the restored store: %w", err))
+	}
+	d.rec.Host.Pressed = d.pressed()
+	whole := d.sys
+	d.sys = questioned{whole, d}
+	errs = append(errs, d.observe(ctx, e, "", false))
+	d.sys = whole
+	return e, errors.Join(errs...)
+}
+
+func (d *Drill) surveyRestored(ctx context.Context) (*fixtures.Manifest, error) {
+	s, err := d.store()
+	if err != nil {
+		return nil, err
+	}
+	var only []string
+	if d.restored.baseline != nil {
+		only = d.restored.baseline.Only
+	}
+	snap, err := s.Open(ctx, only)
+	if err != nil {
+		return nil, err
+	}
+	defer closeQuietly(ctx, snap)
+	expect := d.restored.baseline
+	if expect == nil { // whatever cannot be read is in the survey, not an error
+		expect = &fixtures.Manifest{}
+	}
+	return d.survey(ctx, snap, reports.FoundDir, "", fixtures.SurveyOptions{Expect: expect})
+}

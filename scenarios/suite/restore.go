@@ -1,0 +1,45 @@
+package suite
+
+import (
+	"context"
+	"errors"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/scenarios/drill"
+)
+
+// Restore restores a team's real backup into a fresh, empty system, with the team's own command, and judges what came back:
+// see [drill.RestoreScenario]. Everything is removed when the spec ends. What it returns says whether it has passed
+// ([HavePassed]); a restore that failed is judged as well.
+func Restore(ctx context.Context, blueprint fixtures.Blueprint, s drill.RestoreScenario, r recovery.Recovery) *reports.Record {
+	ginkgo.GinkgoHelper()
+	st, err := shared()
+	if err != nil {
+		ginkgo.Fail(err.Error())
+	}
+	sys := Start(ctx, blueprint)
+	s.Scenario = st.described(s.Scenario)
+	d, err := drill.BeginRestore(ctx, sys, s, drill.Options{Run: st.run, Progress: st.progress, PlanOnly: st.planOnly})
+	if d == nil {
+		st.cannotBegin(s.Scenario, err)
+	}
+	ginkgo.AddReportEntry("drill", &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
+	finish := func(ctx context.Context) error { return errors.Join(d.Finish(ctx), st.report()) }
+	ginkgo.DeferCleanup(finish, ginkgo.NodeTimeout(cleanupLimit))
+	if err == nil {
+		if err = d.Restore(ctx, r); errors.Is(err, drill.ErrPlanned) {
+			ginkgo.Skip(drill.ErrPlanned.Error())
+		}
+	}
+	if d.Record().Recovery != nil {
+		d.Verify(ctx)
+	}
+	if ferr := finish(ctx); ferr != nil {
+		ginkgo.Fail(withEvidence(ferr, d.Dir()))
+	}
+	return d.Record()
+}

@@ -1,0 +1,43 @@
+package verify
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/recoverydrill/gameday/reports"
+)
+
+func TestArchiveHasNoGap(t *testing.T) {
+	whole := []string{
+		"0000000100000000000000FE", "0000000100000000000000FF", "000000010000000100000000", "000000010000000100000001.00000028.backup",
+		"000000020000000100000001", "00000002.history", "000000010000000100000001",
+	}
+	for name, c := range map[string]struct {
+		seen archived
+		want reports.Outcome
+		says string
+	}{
+		"whole, over the end of a log file and two timelines": {archived{Files: whole}, reports.Passed, ""},
+		"one segment missing":        {archived{Files: []string{"000000010000000000000001", "000000010000000000000003"}}, reports.Failed, "1 file of the log is missing"},
+		"missing over a log's end":   {archived{Files: []string{"0000000100000000000000FE", "000000010000000100000001"}}, reports.Failed, "2 files of the log are missing"},
+		"a binary log missing":       {archived{Files: []string{"binlog.000009", "binlog.000010", "binlog.000012"}}, reports.Failed, "1 file of the log is missing"},
+		"binary logs":                {archived{Files: []string{"binlog.000009", "binlog.000010", "binlog.000011"}}, reports.Passed, ""},
+		"an empty file":              {archived{Files: whole, Empty: whole[:1]}, reports.Failed, "is empty"},
+		"the archive is stuck":       {archived{Files: whole, Stuck: "the archive command failed"}, reports.Failed, "does not reach the archive"},
+		"an empty archive":           {archived{}, reports.Inconclusive, "holds no log"},
+		"files that nobody can sort": {archived{Files: []string{"x", "y"}}, reports.Inconclusive, "holds no log"},
+	} {
+		data, err := json.Marshal(c.seen)
+		must(t, err)
+		outcome, results := judged(t, &Evidence{Record: &reports.Record{}, Extra: map[string][]byte{"archive": data}}, []Check{Archive{}})
+		if text := describeResults(results); outcome != c.want || !strings.Contains(text, c.says) {
+			t.Errorf("%s: want %v and %q, got %v%s", name, c.want, c.says, outcome, text)
+		}
+	}
+	for name, e := range map[string]*Evidence{"nobody looked": {Record: &reports.Record{}}, "garbage": {Record: &reports.Record{}, Extra: map[string][]byte{"archive": []byte("{")}}} {
+		if outcome, _ := judged(t, e, []Check{Archive{}}); outcome != reports.Inconclusive {
+			t.Errorf("%s: %v", name, outcome)
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package verify
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/recoverydrill/gameday/fixtures/probe"
+	"github.com/recoverydrill/gameday/reports"
+)
+
+// On a machine that is too busy to serve anybody in time, late answers prove nothing about the recovery: not that it is
+// sound, and not that it is broken. A wrong answer, or a service that is down, is what it is.
+func TestBadAnswersOnACrowdedMachineProveNothing(t *testing.T) {
+	late, failed, wrong := is(probe.Late), is(probe.Failed), is(probe.Wrong)
+	for name, c := range map[string]struct {
+		pressed float64
+		change  func(*scene)
+		want    reports.Outcome
+		says    string
+	}{
+		"late, with room":           {60, answers(22*second, 22*second+second, late), reports.Failed, "did not last"},
+		"late, nobody tells":        {-1, answers(22*second, 22*second+second, late), reports.Failed, "did not last"},
+		"late, crowded":             {97, answers(22*second, 22*second+second, late), reports.Inconclusive, "waited for a processor"},
+		"failed, crowded":           {97, answers(22*second, 22*second+second, failed), reports.Inconclusive, "waited for a processor"},
+		"wrong, crowded":            {97, answers(22*second, 22*second+second, wrong), reports.Failed, "did not last"},
+		"down for good, crowded":    {97, answers(20*second, endNS, failed), reports.Failed, "did not come back"},
+		"mostly down, crowded":      {97, answers(21*second+second/2, endNS, failed), reports.Failed, "did not last"},
+		"down in the end, crowded":  {97, answers(endNS-2*second, endNS, failed), reports.Failed, "did not last"},
+		"late in the end, crowded":  {97, answers(endNS-2*second, endNS, late), reports.Inconclusive, "waited for a processor"},
+		"a few refusals, crowded":   {97, answers(endNS-second/2, endNS, failed), reports.Inconclusive, "waited for a processor"},
+		"well in spite of all that": {97, func(*scene) {}, reports.Passed, ""},
+	} {
+		s := newScene(t, plot{beside: true})
+		c.change(s)
+		s.rec.Host.Pressed = c.pressed
+		outcome, text := judged(t, s.build(), []Check{Service{}})
+		if got := describeResults(text); outcome != c.want || !strings.Contains(got, c.says) {
+			t.Errorf("%s: want %v and %q, got %v%s", name, c.want, c.says, outcome, got)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/reports"
+)
+
+// At returns the checks of a level, but for what level deep asks of a running system: see [Deepen].
+func At(level reports.Level) []Check {
+	checks := Default()
+	if level == reports.Quick { // which reads no rows
+		checks = slices.DeleteFunc(checks, func(c Check) bool { return c.Name() == (Constraints{}).Name() || c.Name() == (Physical{}).Name() })
+		for i, c := range checks {
+			if c.Name() == (Contents{}).Name() {
+				checks[i] = Counts{}
+			}
+		}
+	}
+	return checks
+}
+
+// Deepen adds to checks what level deep looks at besides, as far as the system has it: its standbys, the archive of its
+// log, a new backup and one more restart. A check that is there already stays as it is. It is called before the fault: what
+// the recovery did away with must be missed.
+func Deepen(ctx context.Context, sys fixtures.System, checks []Check) ([]Check, error) {
+	more := []Check{}
+	if slices.ContainsFunc(sys.Members(), func(m fixtures.Member) bool { return m.Role == fixtures.Standby }) {
+		more = append(more, Replicas{})
+	}
+	more = append(more, Rearmed{})
+	if mapper, ok := sys.(fixtures.FileMapper); ok {
+		files, err := mapper.Files(ctx, nil, fixtures.ArchivedLog, "", "")
+		if err != nil && !errors.Is(err, fixtures.ErrUnsupported) {
+			return nil, err
+		}
+		if err == nil && len(files) > 0 {
+			more = append(more, Archive{})
+		}
+	}
+	more = append(more, Restart{})
+	for _, c := range more {
+		if !slices.ContainsFunc(checks, func(have Check) bool { return have.Name() == c.Name() }) {
+			checks = append(slices.Clone(checks), c)
+		}
+	}
+	return checks, nil
+}
+
+// DeepChecks are those that only level deep adds by itself.
+func DeepChecks() []Check { return []Check{Replicas{}, Rearmed{}, Archive{}, Restart{}} }
+
+// Pertinent leaves out the waivers of checks that only level deep has, where these are not run: a scenario may waive them
+// and be run at another level.
+func Pertinent(waivers []reports.Waiver, checks []Check) []reports.Waiver {
+	return slices.DeleteFunc(slices.Clone(waivers), func(w reports.Waiver) bool {
+		named := func(c Check) bool { return c.Name() == w.Check }
+		return !slices.ContainsFunc(checks, named) && slices.ContainsFunc(DeepChecks(), named)
+	})
+}
+
+// Conclude fills the record's outcome from its checks: a drill that could not go on, and one that only looked quickly, has
+// not passed.
+func Conclude(rec *reports.Record) {
+	rec.Outcome = Verdict(rec.Checks, rec.Waivers)
+	if rec.Error != "" || rec.Level == reports.Quick {
+		rec.Outcome = reports.Worst(rec.Outcome, reports.Inconclusive)
+	}
+}

@@ -1,0 +1,220 @@
+package verify
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/reports"
+)
+
+// Replicas wants every standby to follow the server that clients reach, and to hold what it holds. It waits until each has
+// applied everything, and surveys all of them with traffic stopped. A standby from which clients are served is none any
+// more. It is for scenarios whose standbys are to be there afterwards; name it beside the default checks.
+//
+// It sees what a survey sees: every row, and an index that has more or fewer entries than its table has rows. What else may be
+// wrong with an index is not seen.
+type Replicas struct {
+	// Limit is how long the survey of all standbys may take; default 3 min.
+	Limit time.Duration
+}
+
+var (
+	_ Check     = Replicas{}
+	_ Collector = Replicas{}
+)
+
+// Name is "replicas".
+func (Replicas) Name() string { return "replicas" }
+
+// Promise is what a passed check means.
+func (Replicas) Promise() string {
+	return "every standby follows the server that clients reach, and holds exactly the rows that it holds"
+}
+
+// replicas is what was collected.
+type replicas struct {
+	Follow   string             `json:"follow,omitempty"` // why not every standby has applied everything
+	Primary  *fixtures.Manifest `json:"primary"`
+	Standbys []replica          `json:"standbys"`
+}
+
+type replica struct {
+	Node     string             `json:"node"`
+	Error    string             `json:"error,omitempty"` // why it could not be read
+	Manifest *fixtures.Manifest `json:"manifest,omitempty"`
+}
+
+// Collect surveys the primary and every standby with one nonce.
+func (r Replicas) Collect(ctx context.Context, sys fixtures.System) ([]byte, error) {
+	limit := r.Limit
+	if limit <= 0 {
+		limit = 3 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	lacks := func(need string) error {
+		return &fixtures.UnsupportedError{What: "engine " + sys.Info().Engine, Need: need, For: "compare the standbys"}
+	}
+	surveyor, ok := sys.(fixtures.Surveyor)
+	if !ok {
+		return nil, lacks("fixtures.Surveyor")
+	}
+	replicator, ok := sys.(fixtures.Replicator)
+	if !ok {
+		return nil, lacks("fixtures.Replicator")
+	}
+	responder, ok := sys.(fixtures.Responder)
+	if !ok || sys.Route() == nil {
+		return nil, lacks("fixtures.Responder and a route")
+	}
+	env, err := responder.Environment(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("find the standbys: %w", err)
+	}
+	nonce := make([]byte, 16)
+	if _, err := rand.Read(nonce); err != nil {
+		return nil, fmt.Errorf("draw a nonce: %w", err)
+	}
+	o := fixtures.SurveyOptions{Nonce: hex.EncodeToString(nonce)}
+	var got replicas
+	if err := replicator.Replicated(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		got.Follow = err.Error()
+	}
+	if got.Primary, err = surveyOne(ctx, surveyor, "", o); err != nil {
+		return nil, fmt.Errorf("survey the primary: %w", err)
+	}
+	o.Expect = got.Primary
+	for _, m := range sys.Members() {
+		at := env["GAMEDAY_ADDRESS_"+strings.ToUpper(strings.ReplaceAll(m.Node.Name(), "-", "_"))]
+		if m.Role != fixtures.Standby || (at != "" && at == sys.Route().Target()) {
+			continue
+		}
+		one := replica{Node: m.Node.Name()}
+		if at == "" {
+			one.Error = "it has no address: its node is gone"
+		} else if one.Manifest, err = surveyOne(ctx, surveyor, at, o); err != nil {
+			if ctx.Err() != nil {
+				return nil, err
+			}
+			one.Error = err.Error()
+		}
+		got.Standbys = append(got.Standbys, one)
+	}
+	return json.Marshal(got)
+}
+
+func surveyOne(ctx context.Context, s fixtures.Surveyor, at string, o fixtures.SurveyOptions) (*fixtures.Manifest, error) {
+	snap, err := s.Snapshot(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	m, err := snap.Survey(ctx, o)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	_ = snap.Close(end) // read only; its connections are gone either way
+	return m, err
+}
+
+// Judge compares the manifests.
+func (r Replicas) Judge(_ context.Context, e *Evidence) reports.CheckResult {
+	const what = "tables of standbys"
+	data := e.Extra[r.Name()]
+	if len(data) == 0 {
+		return inconclusive(what, unsure("nobody looked at the standbys"))
+	}
+	var got replicas
+	if err := json.Unmarshal(data, &got); err != nil {
+		return inconclusive(what, unsure("what was found on the standbys cannot be read: "+err.Error()))
+	}
+	j := judging(what)
+	j.res.Questions = []reports.Question{reports.InService, reports.Harmless}
+	switch {
+	case got.Primary == nil:
+		return inconclusive(what, unsure("there is no manifest of the primary to compare the standbys with"))
+	case len(got.Standbys) == 0:
+		return inconclusive(what, unsure("the system has no standby: leave this check out"))
+	}
+	if got.Follow != "" {
+		j.fail(reports.Finding{
+			Summary: "not every standby follows: " + got.Follow, Question: reports.InService, Wanted: "all of them have applied everything",
+			Hint: "is it running, does it reach the primary, and is the log that it needs still there?",
+		})
+	}
+	j.samePrimary(got.Primary, e.Found)
+	for _, s := range got.Standbys {
+		j.replica(got.Primary, s)
+	}
+	return j.done()
+}
+
+// samePrimary holds the manifest that the standbys are compared with against the one that every other check has judged.
+func (j *judgement) samePrimary(primary, found *fixtures.Manifest) {
+	if found == nil {
+		j.unsure(unsure("there is no manifest of the recovered store: whether the standbys follow the right one is not known"))
+		return
+	}
+	all, _ := indexTables(found)
+	for _, db := range primary.Databases {
+		for _, t := range db.Tables {
+			if f := all[tableID{db.Name, t.FullName()}]; t.Class != fixtures.Harness && (f == nil || f.Rows != t.Rows) {
+				j.unsure(reports.Finding{Summary: tableName(db.Name, t) + " differs between two readings of the primary: the standbys were compared with another state", Where: place(db.Name, t)})
+			}
+		}
+	}
+}
+
+func (j *judgement) replica(primary *fixtures.Manifest, s replica) {
+	if s.Manifest == nil {
+		j.fail(reports.Finding{
+			Summary: s.Node + " cannot be read: " + s.Error, Where: reports.Place{Node: s.Node}, Question: reports.InService,
+			Wanted: "a standby that answers", Found: s.Error, Hint: "a standby that was there before is to be there again",
+		})
+		return
+	}
+	found, _ := indexTables(s.Manifest)
+	for _, db := range primary.Databases {
+		for _, want := range db.Tables {
+			if want.Class == fixtures.Harness {
+				continue
+			}
+			j.res.Covered.Planned++
+			name := s.Node + ": " + tableName(db.Name, want)
+			where := place(db.Name, want)
+			where.Node = s.Node
+			got := found[tableID{db.Name, want.FullName()}]
+			f := reports.Finding{Where: where, Question: reports.Harmless, Wanted: plural(want.Rows, "row"), Hint: "build the standby anew from a sound server"}
+			switch {
+			case want.Error != "":
+				j.unsure(reports.Finding{Summary: name + " cannot be compared, the primary's own cannot be read: " + want.Error, Where: where})
+				continue
+			case got == nil || isMissing(*got):
+				f.Summary, f.Found = name+" is missing", "no such table"
+			case got.Damaged:
+				f.Summary, f.Found = name+" is damaged and cannot be read to its end: "+got.Error, got.Error
+			case got.Error != "":
+				j.unsure(reports.Finding{Summary: name + " could not be read: " + got.Error, Where: where})
+				continue
+			case !sameColumns(want.Columns, got.Columns):
+				f.Summary, f.Found = name+" has other columns", columnList(got.Columns)
+			case unread(want) || unread(*got):
+				j.unsure(reports.Finding{Summary: name + " was counted and not read", Where: where})
+				continue
+			case want.Rows != got.Rows || want.Digest != got.Digest:
+				f.Summary, f.Found = s.Node+": "+byBuckets(tableName(db.Name, want), want, *got), plural(got.Rows, "row")
+			}
+			j.res.Covered.Looked++
+			if f.Summary != "" {
+				j.fail(f)
+			}
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/probe"
+	"github.com/recoverydrill/gameday/reports"
+)
+
+// replicated is evidence with two standbys that hold what the primary holds.
+func replicated(t *testing.T) (*Evidence, *replicas) {
+	t.Helper()
+	e := newScene(t, plot{}).build()
+	return e, &replicas{Primary: e.Found, Standbys: []replica{{Node: "standby-1", Manifest: again(t, e.Found)}, {Node: "standby-2", Manifest: again(t, e.Found)}}}
+}
+
+func again(t *testing.T, m *fixtures.Manifest) *fixtures.Manifest {
+	t.Helper()
+	b, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := new(fixtures.Manifest)
+	if err := json.Unmarshal(b, own); err != nil {
+		t.Fatal(err)
+	}
+	return own
+}
+
+// one finds a table of a class with rows.
+func one(t *testing.T, m *fixtures.Manifest, class fixtures.Class) *fixtures.Table {
+	t.Helper()
+	for d := range m.Databases {
+		for i := range m.Databases[d].Tables {
+			if tab := &m.Databases[d].Tables[i]; tab.Class == class && tab.Rows > 1 {
+				return tab
+			}
+		}
+	}
+	t.Fatalf("no table of class %s", class)
+	return nil
+}
+
+func TestStandbysMustHoldWhatThePrimaryHolds(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		harm    func(r *replicas)
+		outcome reports.Outcome
+		finding string
+	}{
+		{"nothing", func(*replicas) {}, reports.Passed, ""},
+		{"a row has changed", func(r *replicas) { one(t, r.Standbys[1].Manifest, fixtures.Fixed).Digest.Lo++ }, reports.Failed, "standby-2: neighbour.notes: some of 20 rows changed"},
+		{"a row of traffic's is missing", func(r *replicas) { one(t, r.Standbys[0].Manifest, fixtures.Traffic).Rows-- }, reports.Failed, "standby-1: "},
+		{"a block cannot be read", func(r *replicas) {
+			tab := one(t, r.Standbys[0].Manifest, fixtures.Fixed)
+			tab.Error, tab.Damaged = "invalid page in block 3", true
+		}, reports.Failed, "is damaged and cannot be read to its end: invalid page in block 3"},
+		{"a table is missing", func(r *replicas) { one(t, r.Standbys[0].Manifest, fixtures.Fixed).Name = "other" }, reports.Failed, "is missing"},
+		{"a column is another", func(r *replicas) {
+			one(t, r.Standbys[0].Manifest, fixtures.Fixed).Columns[0].Type = "money"
+		}, reports.Failed, "has other columns"},
+		{"a table could not be read for another reason", func(r *replicas) {
+			one(t, r.Standbys[0].Manifest, fixtures.Fixed).Error = "connection lost"
+		}, reports.Inconclusive, "could not be read: connection lost"},
+		{"a standby does not answer", func(r *replicas) {
+			r.Standbys[1].Manifest, r.Standbys[1].Error = nil, "connection refused"
+		}, reports.Failed, "standby-2 cannot be read: connection refused"},
+		{"a standby lags for ever", func(r *replicas) { r.Follow = "standby-2 has applied 0/1" }, reports.Failed, "not every standby follows: standby-2"},
+		{"there is no standby", func(r *replicas) { r.Standbys = nil }, reports.Inconclusive, "has no standby"},
+		{"the primary was not read", func(r *replicas) { r.Primary = nil }, reports.Inconclusive, "no manifest of the primary"},
+		{"they were compared with another primary", func(r *replicas) {
+			r.Primary = again(t, r.Primary)
+			for _, m := range []*fixtures.Manifest{r.Primary, r.Standbys[0].Manifest, r.Standbys[1].Manifest} {
+				one(t, m, fixtures.Fixed).Rows--
+			}
+		}, reports.Inconclusive, "differs between two readings of the primary"},
+	} {
+		e, r := replicated(t)
+		c.harm(r)
+		b, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Extra = map[string][]byte{"replicas": b}
+		wants(t, c.name, e, Replicas{}, c.outcome, c.finding)
+	}
+	e, _ := replicated(t)
+	wants(t, "nobody looked", e, Replicas{}, reports.Inconclusive, "nobody looked")
+}
+
+func wants(t *testing.T, name string, e *Evidence, c Check, outcome reports.Outcome, finding string) {
+	t.Helper()
+	_, results := judged(t, e, []Check{c})
+	said := ""
+	for _, f := range results[0].Findings {
+		said += f.Summary + "\n"
+	}
+	if results[0].Outcome != outcome || !strings.Contains(said, finding) || (finding == "" && said != "") {
+		t.Errorf("%s: %s, %q; want %s and %q", name, results[0].Outcome, said, outcome, finding)
+	}
+}
+
+func TestOnlyOneServerMayTakeWrites(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		servers []fenced
+		outcome reports.Outcome
+		finding string
+	}{
+		{"fenced", []fenced{{Node: "primary", Refused: "read-only", Started: true}, {Node: "standby-1", Serving: true, Accepted: true}}, reports.Passed, ""},
+		{"it does not start", []fenced{{Node: "primary", Down: "no such file"}, {Node: "standby-1", Serving: true, Accepted: true}}, reports.Passed, "does not start"},
+		{"the old primary lives", []fenced{{Node: "primary", Accepted: true}, {Node: "standby-1", Serving: true, Accepted: true}}, reports.Failed, "primary takes clients' writes as well: two primaries"},
+		{"it lives again", []fenced{{Node: "primary", Accepted: true, Started: true}, {Node: "standby-1", Serving: true, Accepted: true}}, reports.Failed, "once it is started again"},
+		{"it cannot be asked", []fenced{{Node: "primary", Unclear: "timeout"}, {Node: "standby-1", Serving: true, Accepted: true}}, reports.Inconclusive, "is not known: timeout"},
+		{"the question is broken", []fenced{{Node: "primary", Refused: "no"}, {Node: "standby-1", Serving: true, Refused: "no"}}, reports.Inconclusive, "mean nothing"},
+		{"nobody serves", []fenced{{Node: "primary", Refused: "no"}, {Node: "standby-1", Refused: "no"}}, reports.Inconclusive, "clients are sent to 0"},
+		{"there is nobody else", []fenced{{Node: "primary", Serving: true, Accepted: true}}, reports.Inconclusive, "0 are others"},
+	} {
+		b, err := json.Marshal(c.servers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wants(t, c.name, &Evidence{Extra: map[string][]byte{"fenced": b}}, Fenced{}, c.outcome, c.finding)
+	}
+	wants(t, "nobody asked", &Evidence{}, Fenced{}, reports.Inconclusive, "nobody asked")
+}
+
+// serverIs is one server as a client meets it.
+type serverIs struct {
+	refuses, dead  bool
+	start          error
+	started, asked int
+}
+
+type oneServer struct {
+	fixtures.System
+	*serverIs
+}
+
+func (s oneServer) StopServer(context.Context, fixtures.Node) error { return nil }
+func (s oneServer) KillServer(context.Context, fixtures.Node) error { return nil }
+func (s oneServer) StartServer(context.Context, fixtures.Node) error {
+	s.started++
+	s.dead = s.start != nil
+	return s.start
+}
+
+func (s oneServer) Dial(context.Context, string) (probe.Asker, error) {
+	if s.dead {
+		return nil, errors.New("connection refused")
+	}
+	return asks{s.serverIs}, nil
+}
+
+type asks struct{ *serverIs }
+
+func (s asks) Ask(context.Context, string, probe.Canary) error {
+	if s.asked++; s.refuses {
+		return errors.New("read-only")
+	}
+	return nil
+}
+func (asks) Close() error { return nil }
+
+// A server that is down is started before it is asked: an old primary that only died is not fenced.
+func TestAServerThatIsDownIsStartedAndAsked(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		is   serverIs
+		want fenced
+	}{
+		{"lives", serverIs{}, fenced{Accepted: true}},
+		{"standby", serverIs{refuses: true}, fenced{Refused: "read-only"}},
+		{"dead and not fenced", serverIs{dead: true}, fenced{Accepted: true, Started: true}},
+		{"dead and fenced", serverIs{dead: true, refuses: true}, fenced{Refused: "read-only", Started: true}},
+		{"does not start", serverIs{dead: true, start: &fixtures.ExitError{Node: "n"}}, fenced{Down: "`` on node \"n\": exit status 0 without a word"}},
+		{"nobody could try", serverIs{dead: true, start: errors.New("no docker")}, fenced{Unclear: "it could not be started: no docker"}},
+	} {
+		f, sys := fenced{Address: "a:1"}, oneServer{serverIs: &c.is}
+		f.ask(t.Context(), sys, sys, nil)
+		c.want.Address = f.Address
+		if f != c.want {
+			t.Errorf("%s: got %+v, want %+v", c.name, f, c.want)
+		}
+	}
+}

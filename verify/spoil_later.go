@@ -1,0 +1,54 @@
+package verify
+
+import (
+	"encoding/json"
+
+	"github.com/recoverydrill/gameday/fixtures"
+)
+
+// edited decodes what a check observed, lets edit change it, and puts it back; false where there is nothing to change.
+func edited[T any](e *Evidence, check string, edit func(*T) bool) bool {
+	var got T
+	if json.Unmarshal(e.Extra[check], &got) != nil || !edit(&got) {
+		return false
+	}
+	b, err := json.Marshal(got)
+	e.Extra[check] = b
+	return err == nil
+}
+
+// emptyOne takes all rows from the first table that has some and is not the harness's.
+func emptyOne(m *fixtures.Manifest) bool {
+	if m == nil {
+		return false
+	}
+	for d := range m.Databases {
+		for i := range m.Databases[d].Tables {
+			if t := &m.Databases[d].Tables[i]; t.Rows > 0 && t.Class != fixtures.Harness {
+				t.Rows, t.Digest, t.Buckets = 0, fixtures.Digest{}, nil
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func lostAtRestart(e *Evidence) (string, bool) {
+	return "a table that is empty after a restart", edited(e, Restart{}.Name(), func(r *restarted) bool { return emptyOne(r.Manifest) })
+}
+
+func notStarted(e *Evidence) (string, bool) {
+	return "a server that does not start again", edited(e, Restart{}.Name(), func(r *restarted) bool { r.Started = "spoiled"; return true })
+}
+
+func noNewBackup(e *Evidence) (string, bool) {
+	return "a backup that cannot be taken", edited(e, Rearmed{}.Name(), func(r *rearmed) bool { r.Backup, r.NoBackup = nil, "spoiled"; return true })
+}
+
+func notArchivedAgain(e *Evidence) (string, bool) {
+	return "an archive that gets nothing more", edited(e, Rearmed{}.Name(), func(r *rearmed) bool { r.Stuck = "spoiled"; return true })
+}
+
+func lostInCopy(e *Evidence) (string, bool) {
+	return "a table that is empty in the restored copy", edited(e, Rearmed{}.Name(), func(r *rearmed) bool { return emptyOne(r.After) })
+}
