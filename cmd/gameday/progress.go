@@ -15,6 +15,7 @@ type progress struct {
 	mu      sync.Mutex
 	to      io.Writer
 	started time.Time
+	suite   string   // said with every line of a suite that does not run alone
 	part    []byte   // a line that has not ended yet
 	reports []string // the directories of its runs, each once
 }
@@ -59,7 +60,7 @@ func (p *progress) line(s string) {
 		p.reports = append(p.reports, dir)
 	}
 	if rest, ok := strings.CutPrefix(s, "gameday: "); ok {
-		fmt.Fprintf(p.to, "gameday: %6.1fs  %s\n", time.Since(p.started).Seconds(), rest)
+		fmt.Fprintf(p.to, "gameday: %6.1fs  %s%s\n", time.Since(p.started).Seconds(), p.suite, rest)
 		return
 	}
 	fmt.Fprintln(p.to, s)

@@ -9,9 +9,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -71,6 +73,7 @@ type runOptions struct {
 	timeout                       time.Duration
 	seed                          int64
 	keepGoing, verbose, planOnly  bool
+	atOnce                        int
 	sabotage                      string // as in [config.SabotageVariable]; "" for a drill
 }
 
@@ -116,6 +119,7 @@ A gameday.yaml in the current directory is read if there is one:
 	f.DurationVar(&o.timeout, "timeout", 0, "`limit` for each suite (default "+short(defaultTimeout)+")")
 	f.Int64Var(&o.seed, "seed", 0, "`number` from which every random choice comes; 0 draws one")
 	f.BoolVar(&o.keepGoing, "keep-going", false, "run the next suite after one that did not pass")
+	f.IntVar(&o.atOnce, "at-once", 1, "`number` of suites that run at the same time: drills keep a clock, and share the machine then")
 	f.StringVar(&o.config, "config", "", "configuration `file` (default "+config.FileName+", if there is one)")
 	f.StringVarP(&o.output, "output", "o", "text", "`format` of what is printed: text or json")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show all that the suites print")
@@ -123,6 +127,12 @@ A gameday.yaml in the current directory is read if there is one:
 }
 
 func (a *app) run(ctx context.Context, o runOptions) error {
+	if o.atOnce < 1 {
+		return usagef("option --at-once does not take %d: it is how many suites run at the same time", o.atOnce)
+	}
+	if o.atOnce > 1 {
+		a.err = &inTurn{to: a.err}
+	}
 	o, err := o.complete()
 	if err != nil {
 		return err
@@ -143,17 +153,9 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 			return err
 		}
 	}
-	var sum summary
-	for i, s := range found {
-		if ctx.Err() != nil || (!o.keepGoing && sum.anyNotPassed()) {
-			sum.notRun(found[i:])
-			break
-		}
-		r, err := a.runSuite(ctx, s, binaries[i], filepath.Join(dir, fmt.Sprintf("%d.json", i)), o)
-		if err != nil {
-			return err
-		}
-		sum.add(r)
+	sum, err := a.runSuites(ctx, found, binaries, dir, o)
+	if err != nil {
+		return err
 	}
 	if sum.selectedNothing() {
 		return usagef("no drill matches %s\n%s", o.selection.String(), sum.labelsText())
@@ -162,6 +164,52 @@ func (a *app) run(ctx context.Context, o runOptions) error {
 		return err
 	}
 	return &verdict{sum.Outcome}
+}
+
+// runSuites runs the suites, o.atOnce at the same time. After one that did not pass, or that could not be run at all, no other
+// is begun unless o.keepGoing says so; those that run already end as they would.
+func (a *app) runSuites(ctx context.Context, found []suites.Suite, binaries []string, dir string, o runOptions) (summary, error) {
+	var (
+		mu      sync.Mutex
+		running sync.WaitGroup
+		done    summary // in the order in which they ended
+		failed  error
+	)
+	results := make([]*suiteResult, len(found))
+	stopped := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return failed != nil || ctx.Err() != nil || (!o.keepGoing && done.anyNotPassed())
+	}
+	free := make(chan struct{}, o.atOnce)
+	for i, s := range found {
+		free <- struct{}{}
+		if stopped() {
+			break
+		}
+		running.Go(func() {
+			defer func() { <-free }()
+			r, err := a.runSuite(ctx, s, binaries[i], filepath.Join(dir, fmt.Sprintf("%d.json", i)), o)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed = cmp.Or(failed, err)
+				return
+			}
+			results[i] = &r
+			done.add(r)
+		})
+	}
+	running.Wait()
+	var sum summary
+	for i, r := range results {
+		if r == nil {
+			sum.notRun(found[i:]) // they are begun in their order: none after it was
+			break
+		}
+		sum.add(*r)
+	}
+	return sum, failed
 }
 
 // complete checks the options and fills those that were not given from the configuration, then with the defaults.
@@ -257,6 +305,9 @@ func (a *app) execute(ctx context.Context, s suites.Suite, binary, ginkgoReport 
 	}
 	a.note("running %s", s.Package)
 	p := newProgress(a.err, started)
+	if o.atOnce > 1 {
+		p.suite = path.Base(s.Package) + ": "
+	}
 	ended, err := suites.Execution{
 		Binary: binary, Args: args, Dir: s.Dir, Env: o.environment(),
 		Stdout: stdout, Stderr: io.MultiWriter(p, complaint),
@@ -273,6 +324,18 @@ func (a *app) execute(ctx context.Context, s suites.Suite, binary, ginkgoReport 
 	left := &leftBehind{ended: ended, report: rep, reportErr: repErr, started: started, filtered: o.String() != ""}
 	left.readRuns(p.reports)
 	return left, strings.TrimSpace(said.String()), nil
+}
+
+// inTurn lets one write at a time.
+type inTurn struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+func (w *inTurn) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.to.Write(p)
 }
 
 // beginning keeps the first bytes of what is written to it.

@@ -247,6 +247,23 @@ func TestRunOfSeveralSuites(t *testing.T) {
 	}
 }
 
+// Suites run one after another unless more are asked for, and what they came to is told in their order either way.
+func TestRunOfSuitesAtOnce(t *testing.T) {
+	for atOnce, says := range map[string]string{"1": "FAILED", "2": "PASSED"} {
+		t.Setenv("FAKE_MEETING", t.TempDir())
+		t.Setenv("FAKE", "passes if it meets another")
+		t.Setenv("FAKE_OTHER", "passes if it meets another")
+		c := gameday(t, "run", "./testdata/fake", "./testdata/other", "--at-once", atOnce)
+		first, second := strings.Index(c.out.String(), says+" fake/drill"), strings.LastIndex(c.out.String(), says+" fake/drill")
+		if (c.code == 0) != (says == "PASSED") || first < 0 || (first == second) != (atOnce == "1") {
+			t.Errorf("%s at once: exit code %d, got\n%s\nstderr:\n%s", atOnce, c.code, c.out.String(), c.err.String())
+		}
+		if named := strings.Contains(c.err.String(), "s  other: phase recover"); named != (atOnce == "2") {
+			t.Errorf("%s at once: progress names the suite: %t\n%s", atOnce, named, c.err.String())
+		}
+	}
+}
+
 func TestRunSaysThatTheSelectionIsEmpty(t *testing.T) {
 	for _, args := range [][]string{{"--label", "flagshp"}, {"--focus", "nothing"}} {
 		for _, cmd := range []string{"run", "list"} {

@@ -73,7 +73,7 @@ func TestUsageErrors(t *testing.T) {
 	private := strings.NewReplacer(empty, "EMPTY", here, "HERE")
 	var b strings.Builder
 	for _, args := range []string{
-		"rnu", "foo", "run --lable x", "run -x", "run --timeout", "run --timeout soon", "run --timeout -1s", "run --seed many", "run --output xml",
+		"rnu", "foo", "run --lable x", "run -x", "run --timeout", "run --timeout soon", "run --timeout -1s", "run --at-once 0", "run --seed many", "run --output xml",
 		"run --on moon", "run --level deepest", "run --config nowhere.yaml", "run --config BAD", "run ./testdata/plain", "run ./nowhere", "list --output xml", "plan --output xml", "plan ./nowhere",
 		"sabotage --acts A17,B99", "sabotage --quick --acts A17", "sabotage --min-score 101", "sabotage --output xml", "sabotage ./nowhere",
 		"judge", "judge EMPTY", "judge EMPTY/nowhere", "judge --output xml EMPTY", "report", "report EMPTY", "clean now", "clean --run x --dry-run",
