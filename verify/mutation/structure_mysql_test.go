@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -316,9 +315,6 @@ func newStructuredMySQL(t *testing.T, flavour mysql.Flavour) *structured {
 var errNothingChanged = errors.New("the server has the same value as before")
 
 func TestStructureOfMySQL(t *testing.T) {
-	if os.Getenv("GAMEDAY_TESTS") != "all" {
-		t.Skip("some of its random statements still fail for reasons of their own: make test-all, or make mutation")
-	}
 	for _, flavour := range []mysql.Flavour{mysql.MySQL, mysql.MariaDB} {
 		t.Run(string(flavour), func(t *testing.T) {
 			onStructure(t, func(t *testing.T) *structured { return newStructuredMySQL(t, flavour) }, size(12, 200))

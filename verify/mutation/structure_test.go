@@ -42,7 +42,7 @@ func onStructure(t *testing.T, open func(t *testing.T) *structured, changes int)
 	seed := seedOf(t)
 	rng := rand.New(rand.NewPCG(seed, 13))
 	ctx, began, nonce := t.Context(), time.Now(), nonceOf(rng)
-	var made, refusals, escapes, alarms, undone int
+	var made, refusals, escapes, alarms, undone, stuck int
 	done := map[string]bool{}
 	kinds := map[string]int{}
 	was := s.survey(t, nonce, nil)
@@ -77,8 +77,11 @@ func onStructure(t *testing.T, open func(t *testing.T) *structured, changes int)
 			was = is
 			continue
 		}
-		if err := s.exec(ctx, c.undo); err != nil {
-			t.Fatalf("%s: %v", c.undo, err)
+		if err := s.exec(ctx, c.undo); err != nil { // the engine did the one and refuses the other, as where a copy meets a value that it takes no more
+			stuck++
+			t.Logf("cannot be taken back: %s: %v", c.undo, err)
+			was = s.survey(t, nonce, was)
+			continue
 		}
 		undone++
 		again := s.survey(t, nonce, was)
@@ -88,9 +91,13 @@ func onStructure(t *testing.T, open func(t *testing.T) *structured, changes int)
 			was = again
 		}
 	}
-	t.Logf("%s: seed %d: %d changes of %d kinds in %.0f s: %d escaped; %d were taken back: %d false alarms; %d were refused", s.name, seed, made, len(kinds), time.Since(began).Seconds(), escapes, undone, alarms, refusals)
+	t.Logf("%s: seed %d: %d changes of %d kinds in %.0f s: %d escaped; %d were taken back, %d could not be: %d false alarms; %d were refused",
+		s.name, seed, made, len(kinds), time.Since(began).Seconds(), escapes, undone, stuck, alarms, refusals)
 	for _, k := range slices.Sorted(maps.Keys(kinds)) {
 		t.Logf("  %3d %s", kinds[k], k)
+	}
+	if stuck > 1+undone/5 {
+		t.Errorf("%d changes could not be taken back, %d were", stuck, undone)
 	}
 	if made < changes && *most == 0 {
 		t.Errorf("only %d changes were made", made)
