@@ -121,7 +121,7 @@ func dataTile(r *Record) tile {
 		if r.MustRefuse {
 			t.Value = "as it was"
 		}
-		if r.Restore.Unverified() != "" {
+		if r.Restore.Unverified() {
 			t.Value, t.Note, t.Outcome = "plausible, not verified", "judged without a manifest", Inconclusive
 		}
 	}

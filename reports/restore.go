@@ -19,8 +19,12 @@ type Restore struct {
 	Freshness  int `json:"freshness"`
 	RowBands   int `json:"row_bands"`
 
-	ReadyNS int64 `json:"ready_ns,omitempty"` // the restored store answered; 0 if never
+	ReadyNS  int64  `json:"ready_ns,omitempty"`  // the restored store answered; 0 if never
+	NoWrites string `json:"no_writes,omitempty"` // why it takes none, in the server's words; "" where it does
 }
+
+// invariantsCheck is the name of the check that asks for them.
+const invariantsCheck = "invariants"
 
 // RestoreManifest says which manifest a restored store was held against.
 type RestoreManifest struct {
@@ -40,20 +44,30 @@ type Allowed struct {
 	Reason string `json:"reason"`
 }
 
-// Unverified says how much weaker a verdict without a manifest is; "" with one.
-func (r *Restore) Unverified() string {
-	if r == nil || r.Manifest != nil {
+// Unverified says that nothing but what a team knows of its data was held against it: there was no manifest.
+func (r *Restore) Unverified() bool { return r != nil && r.Manifest == nil }
+
+// unverified says how much weaker a verdict without a manifest is; "" with one.
+func (rec *Record) unverified() string {
+	r := rec.Restore
+	if !r.Unverified() {
 		return ""
+	}
+	invariants := int64(r.Invariants)
+	for _, c := range rec.Checks {
+		if c.Name == invariantsCheck {
+			invariants = c.Covered.Looked // one that speaks about no row has not held
+		}
 	}
 	var parts []string
 	for _, p := range []struct {
-		n    int
+		n    int64
 		text string
 	}{
-		{r.Invariants, plural(int64(r.Invariants), "invariant")},
-		{r.Freshness, "freshness"},
-		{r.RowBands, plural(int64(r.RowBands), "row band")},
-		{len(r.Tables), plural(int64(len(r.Tables)), "required table")},
+		{invariants, plural(invariants, "invariant")},
+		{int64(r.Freshness), "freshness"},
+		{int64(r.RowBands), plural(int64(r.RowBands), "row band")},
+		{int64(len(r.Tables)), plural(int64(len(r.Tables)), "required table")},
 	} {
 		if p.n > 0 {
 			parts = append(parts, p.text)
@@ -78,7 +92,7 @@ func (r *Record) tookText() string {
 // restoreText is the headline of a restore that passed.
 func (r *Record) restoreText() []string {
 	parts := []string{r.tookText()}
-	if weak := r.Restore.Unverified(); weak != "" {
+	if weak := r.unverified(); weak != "" {
 		return append(parts, weak)
 	}
 	m := r.Restore.Manifest

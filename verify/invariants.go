@@ -18,10 +18,13 @@ type Invariant struct {
 	Reason   string `json:"reason"`   // what it means if it is broken; shown; required
 
 	// One of these is required, because a query that looks at nothing returns nothing. Of counts what it speaks about
-	// ("SELECT count(*) FROM orders"): of none, it says nothing, and is not counted as having held. Breaks is one UPDATE,
-	// INSERT or DELETE after which SQL must return something; it is run in a transaction that is rolled back.
+	// ("SELECT count(*) FROM orders"): where it is none the verdict is inconclusive, for a restore that stopped before the
+	// rows came back looks the same. Breaks is one UPDATE, INSERT or DELETE after which SQL must return something; it is run in
+	// a transaction that is rolled back.
 	Of     string `json:"of,omitempty"`
 	Breaks string `json:"breaks,omitempty"`
+	// MayBeEmpty says that Of may count no row: the invariant is not counted as having held then, and nothing more.
+	MayBeEmpty bool `json:"may_be_empty,omitempty"`
 }
 
 // Check says what is missing.
@@ -81,7 +84,7 @@ func (c Invariants) Collect(ctx context.Context, sys fixtures.System) ([]byte, e
 	})
 }
 
-// Judge fails for each invariant that returned a row. One that is about no rows is shown and not counted.
+// Judge fails for each invariant that returned a row. One that may be about no rows, and is, is shown and not counted.
 func (c Invariants) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	const what = "invariants"
 	all, err := answersTo(e, c.Name(), c.All)
@@ -129,6 +132,12 @@ func (Invariants) judge(j *judgement, a asked[Invariant]) {
 		switch {
 		case err != nil || !ok || parse != nil:
 			j.unsure(unsure(fmt.Sprintf("%s: Of did not return one number", name)))
+			return
+		case n == 0 && !i.MayBeEmpty:
+			j.unsure(reports.Finding{
+				Summary: name + " speaks about no row: it says nothing of what came back", Where: reports.Place{Database: i.Database}, Question: reports.BackedUp,
+				Hint: "look whether the restore stopped before the rows came back; where there may be none, say so (MayBeEmpty)",
+			})
 			return
 		case n == 0:
 			j.res.Covered.Planned--

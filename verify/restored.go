@@ -128,7 +128,9 @@ func (Readable) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	}
 	j := judging(what)
 	j.res.Questions = []reports.Question{reports.Harmless}
+	j.unlisted("the server", e.Found.Objects)
 	for _, d := range e.Found.Databases {
+		j.unlisted(fmt.Sprintf("database %q", d.Name), d.Objects)
 		for _, t := range d.Tables {
 			j.res.Covered.Planned++
 			name := tableName(d.Name, t)
@@ -164,6 +166,19 @@ func (Readable) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 		j.unsure(unsure("no row came back: there was nothing to read"))
 	}
 	return j.done()
+}
+
+// unlisted says what of a store could not even be listed: a database that nobody can enter has no tables to be missed.
+func (j *judgement) unlisted(of string, objects []fixtures.Object) {
+	for _, o := range objects {
+		if o.Name == fixtures.UnreadableObject {
+			j.res.Covered.Planned++
+			j.unsure(reports.Finding{
+				Summary: fmt.Sprintf("of %s, what is of kind %q could not be read: %s", of, o.Kind, o.Definition), Question: reports.Harmless,
+				Hint: "can it be entered, and has the scenario's account the right to read all of it?",
+			})
+		}
+	}
 }
 
 func requiredOf(rec *reports.Record) []reports.Place {
@@ -206,7 +221,7 @@ func (Restored) Name() string { return "restored" }
 
 // Promise is what a passed check means.
 func (Restored) Promise() string {
-	return "the team's command restored the backup by itself, and the store answers, as quickly as was asked for"
+	return "the team's command restored the backup by itself, and the store answers and is open for writing, as quickly as was asked for"
 }
 
 // Judge reads the record.
@@ -229,6 +244,11 @@ func (Restored) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 		j.fail(reports.Finding{Summary: "the restored store did not answer", Question: reports.InService, Hint: "look whether the server runs, where the last line \"gameday: cutover\" led, and whether the scenario's account can enter; " + hint})
 	case r.ReadyNS < rec.DeclaredNS:
 		j.unsure(unsure("the store answered before the restore began"))
+	case r.NoWrites != "":
+		j.fail(reports.Finding{
+			Summary: "the restored store answers and takes no writes: " + r.NoWrites, Wanted: "a store that can go into service", Found: r.NoWrites, Question: reports.InService,
+			Hint: "end the restore with what opens the store for writing: a promotion (recovery_target_action = 'promote'), read_only off",
+		})
 	default:
 		took, asked := milliseconds(r.ReadyNS-rec.DeclaredNS), e.Record.Objective.RTOMS
 		if asked > 0 && took > asked {

@@ -19,9 +19,9 @@ func oneValue(s string) *fixtures.Answer {
 }
 
 // told is evidence of one answer.
-func told[Q comparable](t *testing.T, check Check, a asked[Q]) *Evidence {
+func told[Q comparable](t *testing.T, check Check, all ...asked[Q]) *Evidence {
 	t.Helper()
-	b, err := json.Marshal([]asked[Q]{a})
+	b, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,11 +40,21 @@ func holds(t *testing.T, name string, e *Evidence, c Check, want reports.Outcome
 	}
 }
 
+// A database that nobody can enter has no tables that could be missed.
+func TestADatabaseThatCannotBeEnteredIsNotReadable(t *testing.T) {
+	shop := fixtures.Database{Name: "shop", Tables: []fixtures.Table{{Schema: "public", Name: "t", Rows: 9}}}
+	billing := fixtures.Database{Name: "billing", Objects: []fixtures.Object{{Kind: "database", Name: fixtures.UnreadableObject, Definition: "could not open directory"}}}
+	holds(t, "one of two", &Evidence{Found: &fixtures.Manifest{Databases: []fixtures.Database{shop}}}, Readable{}, reports.Passed, "")
+	holds(t, "a database", &Evidence{Found: &fixtures.Manifest{Databases: []fixtures.Database{billing, shop}}}, Readable{}, reports.Inconclusive, "could not open directory")
+	holds(t, "the server", &Evidence{Found: &fixtures.Manifest{Objects: billing.Objects, Databases: []fixtures.Database{shop}}}, Readable{}, reports.Inconclusive, "could not open directory")
+}
+
 // An invariant passes only where it was asked, held, is about something, and is known to be able to fail.
 func TestInvariantsMustBeAbleToFail(t *testing.T) {
 	none, some := &fixtures.Answer{}, &fixtures.Answer{Total: 3, Columns: []string{"id"}, Rows: [][]*string{{text("7")}}}
 	of := Invariant{Name: "i", SQL: "s", Reason: "r", Of: "o"}
 	breaks := Invariant{Name: "i", SQL: "s", Reason: "r", Breaks: "b"}
+	empty := Invariant{Name: "i", SQL: "s", Reason: "r", Of: "o", MayBeEmpty: true}
 	for name, c := range map[string]struct {
 		a    asked[Invariant]
 		want reports.Outcome
@@ -57,6 +67,7 @@ func TestInvariantsMustBeAbleToFail(t *testing.T) {
 		"not tried":         {asked[Invariant]{Question: breaks, Answer: none}, reports.Inconclusive, "no answer"},
 		"not rolled back":   {asked[Invariant]{Question: breaks, Answer: none, Broken: some, After: some}, reports.Inconclusive, "still broken"},
 		"about nothing":     {asked[Invariant]{Question: of, Answer: none, Of: oneValue("0")}, reports.Inconclusive, "speaks about no row"},
+		"all about nothing": {asked[Invariant]{Question: empty, Answer: none, Of: oneValue("0")}, reports.Inconclusive, "no invariant speaks about any row"},
 		"about who knows":   {asked[Invariant]{Question: of, Answer: none, Of: oneValue("many")}, reports.Inconclusive, "one number"},
 		"an error":          {asked[Invariant]{Question: of, Error: "syntax"}, reports.Inconclusive, "could not be asked: syntax"},
 		"a warning":         {asked[Invariant]{Question: of, Answer: &fixtures.Answer{Warnings: []string{"look out"}}, Of: oneValue("9")}, reports.Inconclusive, "look out"},
@@ -66,6 +77,10 @@ func TestInvariantsMustBeAbleToFail(t *testing.T) {
 		holds(t, name, e, Invariants{All: []Invariant{c.a.Question}}, c.want, c.says)
 		holds(t, name+", judged again", e, Invariants{}, c.want, c.says)
 	}
+	some9, none0 := asked[Invariant]{Question: of, Answer: none, Of: oneValue("9")}, asked[Invariant]{Question: of, Answer: none, Of: oneValue("0")}
+	holds(t, "one of two about nothing", told(t, Invariants{}, some9, none0), Invariants{}, reports.Inconclusive, "speaks about no row")
+	none0.Question = empty
+	holds(t, "one of two about nothing, which may be", told(t, Invariants{}, some9, none0), Invariants{}, reports.Passed, "speaks about no row")
 	holds(t, "nobody asked", &Evidence{}, Invariants{}, reports.Inconclusive, "nobody asked")
 	e := told(t, Invariants{}, asked[Invariant]{Question: of, Answer: none, Of: oneValue("9")})
 	holds(t, "another question", e, Invariants{All: []Invariant{breaks}}, reports.Inconclusive, "is not the scenario's")
@@ -101,9 +116,9 @@ func TestAVerdictWithoutAManifestIsWeaker(t *testing.T) {
 	rec := &reports.Record{
 		SchemaVersion: reports.Schema, Scenario: "a/b", Outcome: reports.Passed, Finished: time.Now(), Recovery: &reports.Recovery{DeclaredNS: 1},
 		Restore: &reports.Restore{Invariants: 3, Freshness: 1, RowBands: 4, ReadyNS: 2e9},
-		Checks:  []reports.CheckResult{{Name: "contents", Outcome: reports.Passed, Covered: reports.Coverage{Planned: 1, Looked: 1, Rows: 99}}},
+		Checks:  []reports.CheckResult{{Name: "invariants", Outcome: reports.Passed, Covered: reports.Coverage{Planned: 2, Looked: 2}}, {Name: "contents", Outcome: reports.Passed, Covered: reports.Coverage{Planned: 1, Looked: 1, Rows: 99}}},
 	}
-	want := "judged without a manifest: 3 invariants, freshness and 4 row bands held; whether every row is right is not known"
+	want := "judged without a manifest: 2 invariants, freshness and 4 row bands held; whether every row is right is not known"
 	if got := reports.Headline(rec); !strings.Contains(got, want) || strings.Contains(got, "are back") {
 		t.Errorf("got %q", got)
 	}
@@ -112,6 +127,8 @@ func TestAVerdictWithoutAManifestIsWeaker(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	holds(t, "never answered", &Evidence{Record: &reports.Record{Recovery: &reports.Recovery{}, Restore: &reports.Restore{}}}, Restored{}, reports.Failed, "did not answer")
+	closed := &reports.Record{Recovery: &reports.Recovery{DeclaredNS: 1}, Restore: &reports.Restore{ReadyNS: 2e9, NoWrites: "it is in recovery"}}
+	holds(t, "takes no writes", &Evidence{Record: closed}, Restored{}, reports.Failed, "takes no writes: it is in recovery")
 	slow := &reports.Record{Recovery: &reports.Recovery{DeclaredNS: 1}, Restore: &reports.Restore{ReadyNS: 5e9}, Objective: reports.Objective{RTOMS: 4000}}
 	holds(t, "too slow", &Evidence{Record: slow}, Restored{}, reports.Failed, "4.0 s was asked for")
 }

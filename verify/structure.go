@@ -144,8 +144,7 @@ func (s Structure) compare(j *judgement, database string, want, got []fixtures.O
 	}
 }
 
-// unreadable is the name of the object that a survey writes in place of all those of a kind that it could not list.
-const unreadable = "unreadable"
+const unreadable = fixtures.UnreadableObject
 
 // unreadKinds finds the kinds of objects that could not be listed after the recovery: what became of them is not known.
 func unreadKinds(j *judgement, database string, want, got []fixtures.Object) map[string]bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -22,7 +23,7 @@ import (
 // RestoreScenario says which real backup is restored into an empty system, and what what comes back is held against.
 // There is no fault, no traffic and no service clock: the drill begins, restores and verifies.
 type RestoreScenario struct {
-	// Scenario has the drill's name, owner, limits and plan. Disaster and Answers have defaults. Of the Objective only the
+	// Scenario has the drill's name, owner, limits and plan. Disaster and Answers have defaults, and the Level is full. Of the Objective only the
 	// RTO is asked for: from the start of the team's command until the restored store answers. Checks are those of a
 	// restore; further ones are added to them.
 	Scenario
@@ -69,6 +70,9 @@ func (s RestoreScenario) complete() (RestoreScenario, error) {
 	}
 	if s.MustRefuse || len(s.Objective.LostRows) > 0 || s.Objective.LostWrites != nil || s.Objective.RPO != 0 {
 		errs = append(errs, errors.New("RestoreScenario: of a real backup only Objective.RTO can be asked for; Freshness tells how old it is"))
+	}
+	if s.Level != "" && s.Level != reports.Full {
+		errs = append(errs, fmt.Errorf("RestoreScenario: Level %q: a restored backup is always judged in full", s.Level))
 	}
 	if s.Manifest == "" && (len(s.Allow) > 0 || s.NewSystem) {
 		errs = append(errs, errors.New("RestoreScenario: Allow and NewSystem are about a Manifest, and there is none"))
@@ -130,6 +134,9 @@ type restoring struct {
 // is not as it was taken, or of another engine, is refused here. The caller calls Restore, Verify and Finish.
 func BeginRestore(ctx context.Context, sys fixtures.System, s RestoreScenario, o Options) (*Drill, error) {
 	s, err := s.complete()
+	if err == nil && o.Sabotage != nil {
+		err = errors.New("a restored backup cannot be sabotaged: what came back is a team's own, and nothing is put into it")
+	}
 	if err == nil {
 		s.Scenario, err = s.Scenario.complete()
 	}
@@ -191,17 +198,22 @@ func (d *Drill) beginRestore(ctx context.Context) error {
 	if err := fixtures.CopyIn(ctx, node, r.backup, to); err != nil {
 		return err
 	}
+	mode, err := os.Stat(r.backup)
+	if err != nil {
+		return err
+	}
 	r.backup = to
-	return give(ctx, node, to, env["GAMEDAY_OSUSER"])
+	return give(ctx, node, to, mode.Mode().Perm(), env["GAMEDAY_OSUSER"])
 }
 
 // give makes a copied backup the server's user's: backups are often for their owner's eyes alone, and the restore runs as
-// that user.
-func give(ctx context.Context, node fixtures.Node, dir, user string) error {
+// that user. The directory itself keeps its mode, without which PostgreSQL does not start on a copy of it.
+func give(ctx context.Context, node fixtures.Node, dir string, mode fs.FileMode, user string) error {
 	if user == "" {
 		return nil
 	}
-	_, err := node.Exec(ctx, fixtures.Command{Args: []string{"chown", "-R", user, dir}})
+	const text = `chmod "$1" "$2" && exec chown -R "$3" "$2"`
+	_, err := node.Exec(ctx, fixtures.Command{Args: []string{"sh", "-c", text, "sh", fmt.Sprintf("%o", mode), dir, user}})
 	if err != nil {
 		return fmt.Errorf("give the copied backup to the server's user: %w", err)
 	}
@@ -301,6 +313,9 @@ func (d *Drill) restore(ctx context.Context, r recovery.Recovery) error {
 		_, err := d.Ask(limit, "", "SELECT 1")
 		if err == nil {
 			d.rec.Restore.ReadyNS = d.clock.NowNS()
+			if d.rec.Restore.NoWrites, err = d.noWrites(limit); err != nil {
+				return fmt.Errorf("ask the restored store whether it takes writes: %w", err)
+			}
 			return d.save()
 		}
 		select {
@@ -309,6 +324,35 @@ func (d *Drill) restore(ctx context.Context, r recovery.Recovery) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// writable asks, for each engine with a server, what keeps it from taking writes: a row for each reason. A survey leaves these
+// out, because they are states of the service, which in a drill its clock judges.
+var writable = map[string]string{
+	"postgres": `SELECT 'it is in recovery, as a standby is' WHERE pg_is_in_recovery()
+UNION ALL SELECT 'default_transaction_read_only is on' WHERE (SELECT reset_val FROM pg_settings WHERE name = 'default_transaction_read_only') = 'on'`,
+	"mysql": `SELECT CONCAT(name, ' is on') FROM (SELECT 'read_only' AS name, @@global.read_only AS is_on UNION ALL SELECT 'super_read_only', @@global.super_read_only
+UNION ALL SELECT 'offline_mode', @@global.offline_mode) x WHERE is_on`,
+	"mariadb": `SELECT 'read_only is on' FROM DUAL WHERE @@global.read_only`,
+}
+
+// noWrites is why the restored store takes no writes; "" where it does.
+func (d *Drill) noWrites(ctx context.Context) (string, error) {
+	question, ok := writable[d.sys.Info().Engine]
+	if !ok {
+		return "", nil
+	}
+	a, err := d.Ask(ctx, "", question)
+	if err != nil {
+		return "", err
+	}
+	var why []string
+	for _, row := range a.Rows {
+		if len(row) > 0 && row[0] != nil {
+			why = append(why, *row[0])
+		}
+	}
+	return strings.Join(why, ", "), nil
 }
 
 // store is the account at the place where the restore led.

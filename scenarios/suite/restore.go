@@ -22,8 +22,14 @@ func Restore(ctx context.Context, blueprint fixtures.Blueprint, s drill.RestoreS
 		ginkgo.Fail(err.Error())
 	}
 	sys := Start(ctx, blueprint)
+	level := s.Level
 	s.Scenario = st.described(s.Scenario)
-	d, err := drill.BeginRestore(ctx, sys, s, drill.Options{Run: st.run, Progress: st.progress, PlanOnly: st.planOnly})
+	s.Level = level // that of a run is for drills: a restored backup is always judged in full
+	acts, err := sabotageOf(s.Name, sys.Info().Engine)
+	if err != nil {
+		ginkgo.Fail(err.Error())
+	}
+	d, err := drill.BeginRestore(ctx, sys, s, drill.Options{Run: st.run, Progress: st.progress, PlanOnly: st.planOnly, Sabotage: acts})
 	if d == nil {
 		st.cannotBegin(s.Scenario, err)
 	}
