@@ -170,6 +170,11 @@ type Meanwhile struct {
 	Error       string `json:"error,omitempty"` // why it was not injected, not proven or not healed
 }
 
+// After says that the fault struck when the recovery had ended already, which then withstood nothing.
+func (m Meanwhile) After(r *Recovery) bool {
+	return r != nil && r.EndedNS > 0 && m.InjectNS >= r.EndedNS
+}
+
 // Recovery is what the team's automation did.
 type Recovery struct {
 	Name        string                 `json:"name"`

@@ -63,6 +63,9 @@ func onlyShallow(counted []CheckResult) bool {
 // unstruck says which fault did not strike the recovery as it was to.
 func (r *Record) unstruck() string {
 	for _, m := range r.Meanwhile {
+		if m.After(r.Recovery) {
+			return fmt.Sprintf("%s did not strike the recovery %s: it came when the recovery had ended", line(m.Name), line(m.At))
+		}
 		if !m.Proven || m.Error != "" {
 			return strings.TrimSuffix(fmt.Sprintf("%s did not strike the recovery %s: %s", line(m.Name), line(m.At), line(m.Error)), ": ")
 		}

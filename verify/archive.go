@@ -140,7 +140,35 @@ func (Archive) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 			}
 		}
 	}
+	j.timelineGaps(a.Files)
 	return j.done()
+}
+
+// timelineGaps looks for segments of PostgreSQL's log that no timeline has: a server that was promoted goes on where the old
+// one's archive may not have ended yet.
+func (j *judgement) timelineGaps(names []string) {
+	var all []uint64
+	timelines := map[string]bool{}
+	for _, name := range names {
+		if timeline, number, ok := segmentOf(name); ok {
+			timelines[timeline] = true
+			all = append(all, number)
+		}
+	}
+	if len(timelines) < 2 {
+		return // what is missing of one is told already
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	for i := 1; i < len(all); i++ {
+		if gap := all[i] - all[i-1] - 1; gap > 0 {
+			j.fail(reports.Finding{
+				Summary: fmt.Sprintf("%s of the log %s missing in the archive where the timeline changed: no backup from before can be recovered across the gap", plural(int64(gap), "file"), are(gap)), //nolint:gosec // counts files
+				Wanted:  "every file from the first to the last, on one timeline or another", Found: fmt.Sprintf("none between number %d and %d", all[i-1], all[i]), Question: reports.BackedUp,
+				Hint: "a standby archives what it was sent only with archive_mode = always: take a new backup after a promotion, or let standbys archive",
+			})
+		}
+	}
 }
 
 // mergedGaps looks for transactions that no file of a Litestream replica holds; false where it has no such files.
@@ -179,16 +207,25 @@ var (
 	binlog       = regexp.MustCompile(`^(.*\.)([0-9]{6,})$`)                             // MySQL: a name that ends in a number
 )
 
+// segmentOf is the timeline of a file of PostgreSQL's log and its number, if it is one.
+func segmentOf(name string) (timeline string, number uint64, ok bool) {
+	m := segment.FindStringSubmatch(name)
+	if m == nil {
+		return "", 0, false
+	}
+	log, _ := strconv.ParseUint(m[2], 16, 32) // the pattern holds digits only, few enough
+	part, _ := strconv.ParseUint(m[3], 16, 8)
+	return m[1], log<<8 | part, true
+}
+
 // inSeries sorts the numbers of archived files by the series that they belong to: a timeline, a base name. What has no
 // number is left out.
 func inSeries(names []string) map[string][]uint64 {
 	all := map[string][]uint64{}
 	for _, name := range names {
 		series, number := "", uint64(0)
-		if m := segment.FindStringSubmatch(name); m != nil {
-			log, _ := strconv.ParseUint(m[2], 16, 32) // the pattern holds digits only, few enough
-			part, _ := strconv.ParseUint(m[3], 16, 8)
-			series, number = m[1], log<<8|part
+		if timeline, n, ok := segmentOf(name); ok {
+			series, number = timeline, n
 		} else if m := binlog.FindStringSubmatch(name); m != nil {
 			series = m[1]
 			number, _ = strconv.ParseUint(m[2], 10, 63)

@@ -19,14 +19,16 @@ func TestArchiveHasNoGap(t *testing.T) {
 		says string
 	}{
 		"whole, over the end of a log file and two timelines": {archived{Files: whole}, reports.Passed, ""},
-		"one segment missing":        {archived{Files: []string{"000000010000000000000001", "000000010000000000000003"}}, reports.Failed, "1 file of the log is missing"},
-		"missing over a log's end":   {archived{Files: []string{"0000000100000000000000FE", "000000010000000100000001"}}, reports.Failed, "2 files of the log are missing"},
-		"a binary log missing":       {archived{Files: []string{"binlog.000009", "binlog.000010", "binlog.000012"}}, reports.Failed, "1 file of the log is missing"},
-		"binary logs":                {archived{Files: []string{"binlog.000009", "binlog.000010", "binlog.000011"}}, reports.Passed, ""},
-		"an empty file":              {archived{Files: whole, Empty: whole[:1]}, reports.Failed, "is empty"},
-		"the archive is stuck":       {archived{Files: whole, Stuck: "the archive command failed"}, reports.Failed, "does not reach the archive"},
-		"an empty archive":           {archived{}, reports.Inconclusive, "holds no log"},
-		"files that nobody can sort": {archived{Files: []string{"x", "y"}}, reports.Inconclusive, "holds no log"},
+		"one segment missing":                {archived{Files: []string{"000000010000000000000001", "000000010000000000000003"}}, reports.Failed, "1 file of the log is missing"},
+		"missing over a log's end":           {archived{Files: []string{"0000000100000000000000FE", "000000010000000100000001"}}, reports.Failed, "2 files of the log are missing"},
+		"missing where the timeline changed": {archived{Files: []string{"000000010000000000000009", "00000001000000000000000A", "00000002.history", "00000002000000000000000D"}}, reports.Failed, "2 files of the log are missing in the archive where the timeline changed"},
+		"an earlier moment was returned to":  {archived{Files: []string{"000000010000000000000009", "00000001000000000000000A", "00000001000000000000000B", "00000002000000000000000A"}}, reports.Passed, ""},
+		"a binary log missing":               {archived{Files: []string{"binlog.000009", "binlog.000010", "binlog.000012"}}, reports.Failed, "1 file of the log is missing"},
+		"binary logs":                        {archived{Files: []string{"binlog.000009", "binlog.000010", "binlog.000011"}}, reports.Passed, ""},
+		"an empty file":                      {archived{Files: whole, Empty: whole[:1]}, reports.Failed, "is empty"},
+		"the archive is stuck":               {archived{Files: whole, Stuck: "the archive command failed"}, reports.Failed, "does not reach the archive"},
+		"an empty archive":                   {archived{}, reports.Inconclusive, "holds no log"},
+		"files that nobody can sort":         {archived{Files: []string{"x", "y"}}, reports.Inconclusive, "holds no log"},
 	} {
 		data, err := json.Marshal(c.seen)
 		must(t, err)

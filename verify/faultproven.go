@@ -45,7 +45,7 @@ func (FaultProven) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	default:
 		j.res.Covered.Looked++
 	}
-	j.meanwhile(e.Record.Meanwhile)
+	j.meanwhile(e.Record.Meanwhile, r)
 	switch {
 	case r == nil || r.DeclaredNS <= 0:
 		j.unsure(reports.Finding{Summary: "no recovery was started", Question: reports.Plan})
@@ -71,7 +71,7 @@ func (FaultProven) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 }
 
 // meanwhile wants every fault that was to strike during the recovery to have struck.
-func (j *judgement) meanwhile(all []reports.Meanwhile) {
+func (j *judgement) meanwhile(all []reports.Meanwhile, r *reports.Recovery) {
 	for _, m := range all {
 		j.res.Covered.Planned++
 		why := ""
@@ -82,6 +82,8 @@ func (j *judgement) meanwhile(all []reports.Meanwhile) {
 			why = "the moment never came"
 		case !m.Proven:
 			why = "its effect was not seen"
+		case m.After(r):
+			why = "it came when the recovery had ended"
 		default:
 			j.res.Covered.Looked++
 			continue

@@ -61,7 +61,7 @@ func (l Ledger) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 		j.fail(violationFinding(v, r, e.Baseline))
 	}
 	l.thin(j, e, r, o)
-	j.unbounded(e, r, o)
+	j.unbounded(e, r)
 	j.baselineAgrees(e, o)
 	return j.done()
 }
@@ -96,10 +96,10 @@ func (l Ledger) thin(j *judgement, e *Evidence, r Reconciliation, o ReconcileOpt
 	}
 }
 
-// unbounded is inconclusive about a loss of which nothing says whether it was allowed: no mark to return to, and no
-// objective either.
-func (j *judgement) unbounded(e *Evidence, r Reconciliation, o ReconcileOptions) {
-	if asked := e.Record.Objective; r.Lost > 0 && o.MarkNS == 0 && asked.RPOMS <= 0 && asked.LostWrites == nil {
+// unbounded is inconclusive about a loss of which nothing says whether it was allowed: the recovery was given no mark to
+// return to, so it was to lose as little as possible, and the scenario asks for no bound either.
+func (j *judgement) unbounded(e *Evidence, r Reconciliation) {
+	if asked := e.Record.Objective; r.Lost > 0 && e.Record.Target == nil && asked.RPOMS <= 0 && asked.LostWrites == nil {
 		j.unsure(reports.Finding{
 			Summary: fmt.Sprintf("%s gone, and neither a mark nor an objective says how many may be", plural(r.Lost, "acknowledged write")),
 			Hint:    "give the recovery a mark to return to, or the scenario an objective for lost writes",

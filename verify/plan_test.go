@@ -66,6 +66,7 @@ func unplanned() []sabotage {
 		{"P4", "it could not look", "preflight", plot{}, before(func(p *reports.Preflight) { p.Needs, p.Error = nil, "no df" }), any},
 		{"P4", "it needs nothing", "preflight", plot{}, before(func(p *reports.Preflight) { p.Needs = nil }), any},
 		{"M1", "a second fault never struck", "fault", plot{}, struck(reports.Meanwhile{Name: "cut", At: "after 3 s"}), any},
+		{"M1", "a second fault came when the recovery had ended", "fault", plot{}, struck(reports.Meanwhile{Name: "cut", At: "when the step \"start\" began", InjectNS: endedNS, InjectedNS: endedNS + 1, Proven: true}), any},
 		{"M1", "a second fault was not seen", "fault", plot{}, struck(reports.Meanwhile{Name: "cut", At: "after 3 s", InjectNS: declaredNS, InjectedNS: declaredNS}), any},
 		{"M1", "a second fault could not be healed", "fault", plot{}, struck(reports.Meanwhile{Name: "cut", InjectNS: declaredNS, InjectedNS: declaredNS, Proven: true, Error: "still cut"}), any},
 	}

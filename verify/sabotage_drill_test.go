@@ -166,11 +166,16 @@ func blindVerifier() []sabotage {
 		{"Z10", "the ledger's clock jumped", "ledger", plot{}, onEvidence(func(e *Evidence) { e.Ops[300].InvokeNS -= 5 * second }), any},
 		{"Z10", "nobody says how much may be lost", "ledger", plot{noTarget: true}, func(s *scene) {
 			s.rec.Objective = reports.Objective{}
-			s.edit = append(s.edit, func(e *Evidence) { e.Baseline.Mark = "" })
 		}, any},
 		{"Z10", "nobody read traffic's tables", "ledger", plot{}, onEvidence(func(e *Evidence) { e.Rows = nil }), any},
 		{"Z13", "the service clock was never asked", "service", plot{}, func(s *scene) { s.probe = nil }, any},
 		{"Z13", "the service clock never saw the damage", "service", plot{}, answers(0, declaredNS+1, is(probe.Correct)), any},
+		{"Z13", "clients lost one kept connection and no more", "service", plot{}, answers(0, declaredNS+1, func(a *probe.Answer) {
+			a.Kind, a.Error = probe.Correct, ""
+			if a.AtNS > declaredNS-5*second/10 && a.AtNS < declaredNS-5*second/10+25e6 {
+				a.Kind, a.Error, a.Fresh = probe.Failed, "connection reset", false
+			}
+		}), any},
 		{"Z13", "service came back before the recovery began", "service", plot{}, answers(injectNS+second/2, endNS, is(probe.Correct)), any},
 		{"Z13", "service was not healthy before the damage", "service", plot{}, answers(0, injectNS, is(probe.Failed)), any},
 		{"Z13", "service was lost just before the damage", "service", plot{}, answers(injectNS-second, injectNS, is(probe.Failed)), any},
