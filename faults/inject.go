@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
@@ -19,7 +20,7 @@ type Guard struct {
 	Token string // as read back when the drill began
 
 	// Recovering is set while a recovery runs: the store may be down. Where it does not answer, the labels of its nodes must
-	// do; one that answers with another token is refused all the same.
+	// do, as long as the route leads to one of them; one that answers with another token is refused all the same.
 	Recovering bool
 }
 
@@ -51,7 +52,7 @@ func (g Guard) Check(ctx context.Context, sys fixtures.System) error {
 	}
 	got, err := id.Identity(ctx, "")
 	if err != nil && g.Recovering {
-		return nil //nolint:nilerr // every node is the run's, and nobody answers
+		return leadsHome(context.WithoutCancel(ctx), sys, err)
 	}
 	if err != nil {
 		return fmt.Errorf("guard: read the store's identity: %w", err)
@@ -60,6 +61,38 @@ func (g Guard) Check(ctx context.Context, sys fixtures.System) error {
 		return fmt.Errorf("guard: the store behind the route has another identity token: %w", ErrForeign)
 	}
 	return nil
+}
+
+// leadsHome refuses a store that does not tell its token and is none of the system's nodes: a recovery may have sent the route
+// anywhere.
+func leadsHome(ctx context.Context, sys fixtures.System, why error) error {
+	route := sys.Route()
+	if route == nil {
+		return nil // the store is a file of the run's own node
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	foreign, target := false, route.Target()
+	for _, c := range route.History() { // the drill itself sends clients to nodes alone
+		foreign = c.API || (foreign && c.Kind != "cut over")
+	}
+	if !foreign {
+		return nil
+	}
+	env, err := environment(ctx, sys, "tell where the nodes' servers listen")
+	if err != nil {
+		return err
+	}
+	inside, err := strconv.Atoi(env["GAMEDAY_PORT"])
+	if err != nil {
+		return fmt.Errorf("guard: the environment names no port: %w", err)
+	}
+	for _, m := range sys.Members() {
+		if at, err := m.Node.Address(ctx, inside); err == nil && (at.Harness == target || at.Peer == target) {
+			return nil
+		}
+	}
+	return fmt.Errorf("guard: somebody has sent the route to %s, which is none of the system's nodes and does not tell its token (%w): %w", target, why, ErrForeign)
 }
 
 func (g Guard) node(ctx context.Context, n fixtures.Node) error {

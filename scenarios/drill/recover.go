@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -103,6 +104,7 @@ func (d *Drill) recover(ctx context.Context, r recovery.Recovery, o recoverOptio
 	end := d.play(ctx, o.meanwhile)
 	err = d.runRecovery(ctx, d.orInstead(r), rr, job)
 	rr.EndedNS = d.clock.NowNS()
+	d.followRoute(rr)
 	d.endStep(rr)
 	d.noteEnd(rr, err)
 	played := end()
@@ -241,6 +243,25 @@ func (d *Drill) cutOver(ctx context.Context, rr *reports.Recovery, to string) er
 	defer d.mu.Unlock()
 	rr.CutOvers = append(rr.CutOvers, fixtures.RouteChange{At: at, Kind: "cut over", Target: to})
 	return nil
+}
+
+// followRoute adds the cut-overs that were made through the route's HTTP API since the recovery was declared: a script that
+// speaks it need not say so in its output, and it has moved the clients all the same.
+func (d *Drill) followRoute(rr *reports.Recovery) {
+	route := d.sys.Route()
+	if route == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range route.History() {
+		known := slices.ContainsFunc(rr.CutOvers, func(k fixtures.RouteChange) bool { return k.API && k.At.Equal(c.At) })
+		if !c.API || c.Kind != "cut over" || d.clock.NS(c.At) < rr.DeclaredNS || known {
+			continue
+		}
+		rr.CutOvers = append(rr.CutOvers, c)
+	}
+	slices.SortStableFunc(rr.CutOvers, func(a, b fixtures.RouteChange) int { return a.At.Compare(b.At) })
 }
 
 func (d *Drill) sendClients(ctx context.Context, to string) error {

@@ -60,6 +60,9 @@ func (d *Drill) collect(ctx context.Context) (*verify.Evidence, error) {
 	if err := d.driver.Stop(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("stop traffic: %w", err))
 	}
+	if d.rec.Recovery != nil { // who was left running by it may have moved clients since
+		d.followRoute(d.rec.Recovery)
+	}
 	errs = append(errs, d.look(ctx, e, ""))
 	d.rec.SettingsAfter = e.After
 	if d.rec.Sabotage == nil { // it goes on to watch what is done on purpose
