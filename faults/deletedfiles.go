@@ -77,13 +77,24 @@ func DeleteDataDirectory() *DeletedFiles {
 			}
 			for _, name := range []string{"GAMEDAY_PGDATA", "GAMEDAY_DATADIR", "GAMEDAY_DATA"} {
 				if dir := env[name]; dir != "" {
-					list, err := shell(ctx, n, `find "$1" -mindepth 1 -maxdepth 1`, dir)
-					return strings.Fields(list), err
+					list, err := shell(ctx, n, `find "$1" -mindepth 1 -maxdepth 1 -print0`, dir)
+					return below(dir, list), err
 				}
 			}
 			return nil, errors.New("the environment of a recovery names no data directory")
 		},
 	}
+}
+
+// below are the paths of a list, which ends each with a zero byte: names may hold anything else. None of them is outside of
+// the directory.
+func below(dir, list string) (paths []string) {
+	for path := range strings.SplitSeq(list, "\x00") {
+		if strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/") {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // Describe names the files once they are known, and says what became of the server.
