@@ -18,6 +18,7 @@ type clock struct {
 	Unhealthy  bool          // most of the last ones before it were not correct
 	FirstBad   *probe.Answer // at or after the injection and not after the recovery's start
 	LastBadNS  int64         // the last one before service was back
+	OnlyBlips  bool          // what was bad then is what is no outage after a recovery either
 	EndedEarly int64         // when the outage ended, if that was before the recovery began; 0 if it did not
 	BackNS     int64         // the first of the correct answers that ended the outage, after the recovery's start; 0 if none
 	Again      []probe.Answer
@@ -40,7 +41,7 @@ const (
 )
 
 // tally counts the answers since the recovery's end by its own word. Bad are all that were not correct.
-type tally struct{ Correct, Wrong, Bad int }
+type tally struct{ Correct, Wrong, Late, Bad int }
 
 func count(series []probe.Answer) tally {
 	var t tally
@@ -50,6 +51,9 @@ func count(series []probe.Answer) tally {
 			t.Correct++
 		case a.Kind == probe.Wrong:
 			t.Wrong++
+			t.Bad++
+		case a.Kind == probe.Late:
+			t.Late++
 			t.Bad++
 		default:
 			t.Bad++
@@ -200,6 +204,7 @@ func (c *clock) during(series []probe.Answer, inject, declared int64) {
 	if c.FirstBad == nil {
 		return
 	}
+	c.OnlyBlips = !Lost(damaged, c.Needed)
 	if at, ok := probe.Back(between(damaged, c.LastBadNS, declared), c.LastBadNS+1, c.Needed); ok {
 		c.EndedEarly = at
 	}
@@ -273,6 +278,10 @@ func outages(series []probe.Answer, needed int) []loss {
 	}
 	return all
 }
+
+// Lost says whether a series of the service clock's answers holds an outage: more than a late answer or two, or one that
+// came over a connection which was kept. needed is how many correct answers in a row end one.
+func Lost(series []probe.Answer, needed int) bool { return len(outages(series, needed)) > 0 }
 
 // blip returns the length of a blip at the beginning of the series, 0 if there is an outage instead.
 func blip(series []probe.Answer) int {

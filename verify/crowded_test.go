@@ -20,6 +20,9 @@ func TestBadAnswersOnACrowdedMachineProveNothing(t *testing.T) {
 	}{
 		"late, with room":           {60, answers(22*second, 22*second+second, late), reports.Failed, "did not last"},
 		"late, nobody tells":        {-1, answers(22*second, 22*second+second, late), reports.Failed, "did not last"},
+		"late, busy":                {80, answers(22*second, 22*second+second, late), reports.Inconclusive, "waited for a processor"},
+		"late all the time, busy":   {80, answers(22*second, endNS, late), reports.Inconclusive, "waited for a processor"},
+		"failed, busy":              {80, answers(22*second, 22*second+second, failed), reports.Failed, "did not last"},
 		"late, crowded":             {97, answers(22*second, 22*second+second, late), reports.Inconclusive, "waited for a processor"},
 		"failed, crowded":           {97, answers(22*second, 22*second+second, failed), reports.Inconclusive, "waited for a processor"},
 		"wrong, crowded":            {97, answers(22*second, 22*second+second, wrong), reports.Failed, "did not last"},
@@ -37,5 +40,24 @@ func TestBadAnswersOnACrowdedMachineProveNothing(t *testing.T) {
 		if got := describeResults(text); outcome != c.want || !strings.Contains(got, c.says) {
 			t.Errorf("%s: want %v and %q, got %v%s", name, c.want, c.says, outcome, got)
 		}
+	}
+}
+
+// On a machine that is busy all the time nothing is said of times; on any other a time beyond its objective is one.
+func TestTimesOnACrowdedMachineProveNothing(t *testing.T) {
+	for pressed, want := range map[float64]reports.Outcome{-1: reports.Failed, 60: reports.Failed, 97: reports.Inconclusive} {
+		for name, asked := range map[string]reports.Objective{"RTO": {RTOMS: 10}, "RPO": {RPOMS: 10}} {
+			s := newScene(t, plot{})
+			s.rec.Host.Pressed, s.rec.Objective = pressed, asked
+			if outcome, text := judged(t, s.build(), []Check{Objectives{}}); outcome != want {
+				t.Errorf("%s, pressed %.0f: want %v, got %v%s", name, pressed, want, outcome, describeResults(text))
+			}
+		}
+	}
+	s := newScene(t, plot{})
+	one := int64(1)
+	s.rec.Host.Pressed, s.rec.Objective = 97, reports.Objective{LostWrites: &one}
+	if outcome, text := judged(t, s.build(), []Check{Objectives{}}); outcome != reports.Failed {
+		t.Errorf("lost writes: got %v%s", outcome, describeResults(text))
 	}
 }

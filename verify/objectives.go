@@ -46,6 +46,18 @@ func (Objectives) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	return j.done()
 }
 
+// late is a time beyond its objective. On a machine that was busy all the time it is not known whose it is: the harness takes
+// longer there too, between the mark and the fault as well.
+func (j *judgement) late(e *Evidence, f reports.Finding) {
+	if e.Record.Host.Pressed < crowdedFrom {
+		j.fail(f)
+		return
+	}
+	f.Summary += fmt.Sprintf(", and for %.0f %% of the time something on this machine waited for a processor: whether it is the recovery's or the machine's is not known", e.Record.Host.Pressed)
+	f.Hint = "run the drill on a machine with more room, or with less at the same time"
+	j.unsure(f)
+}
+
 func (j *judgement) rto(e *Evidence, asked reports.Objective) {
 	if asked.RTOMS == 0 {
 		j.res.Covered.Looked++
@@ -60,7 +72,7 @@ func (j *judgement) rto(e *Evidence, asked reports.Objective) {
 	}
 	j.res.Covered.Looked++
 	if rta := milliseconds(ns); rta > asked.RTOMS {
-		j.fail(reports.Finding{
+		j.late(e, reports.Finding{
 			Summary: fmt.Sprintf("RTA %d ms is %d ms over the RTO of %d ms", rta, rta-asked.RTOMS, asked.RTOMS), Question: reports.InTime,
 			Wanted: fmt.Sprintf("%d ms", asked.RTOMS), Found: fmt.Sprintf("%d ms", rta), Hint: "the recovery's steps show where the time went",
 		})
@@ -88,7 +100,7 @@ func (j *judgement) rpo(e *Evidence, asked reports.Objective) {
 	j.res.Covered.Looked += 2
 	const hint = "archive the log more often, or replicate synchronously"
 	if rpa := milliseconds(r.RPANS); asked.RPOMS > 0 && rpa > asked.RPOMS {
-		j.fail(reports.Finding{
+		j.late(e, reports.Finding{
 			Summary: fmt.Sprintf("RPA %d ms is %d ms over the RPO of %d ms", rpa, rpa-asked.RPOMS, asked.RPOMS), Question: reports.BackedUp,
 			Wanted: fmt.Sprintf("%d ms", asked.RPOMS), Found: fmt.Sprintf("%d ms", rpa), Hint: hint,
 		})

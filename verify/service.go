@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures/probe"
@@ -100,6 +101,11 @@ func lost(j *judgement, c clock) {
 		j.unsure(unhealthy(c))
 	case c.FirstBad == nil:
 		j.unsure(reports.Finding{Summary: "the service clock never saw the damage: every answer was correct until the recovery began", Hint: hint, Question: reports.InService})
+	case c.OnlyBlips:
+		j.unsure(reports.Finding{
+			Summary: fmt.Sprintf("clients lost no more than a connection that was kept, or an answer that was late, at %s: there was no outage for the recovery to end", seconds(c.FirstBad.AtNS)),
+			Wanted:  "correct service lost until the recovery", Found: fmt.Sprintf("%s: %s", c.FirstBad.Kind, c.FirstBad.Error), Hint: hint, Question: reports.InService,
+		})
 	case c.EndedEarly > 0:
 		j.unsure(reports.Finding{
 			Summary: fmt.Sprintf("service was back at %s, before the recovery began: the recovery did not end the outage", seconds(c.EndedEarly)),
@@ -172,14 +178,29 @@ func back(j *judgement, c clock, rec *reports.Record) {
 }
 
 // crowdedFrom is the share of the time, in percent, from which on a machine is too busy to tell a bad service by answers
-// that come late or fail. A drill alone on two processors presses them for a third to two thirds of the time.
-const crowdedFrom = 90
+// that come late or fail. A drill alone on two processors presses them for a third to two thirds of the time. Where all the
+// bad answers were late and none failed, less of it explains them.
+const (
+	crowdedFrom = 90
+	busyFrom    = 75
+)
 
 // crowded says that the machine may be to blame for answers that were bad after the recovery: it was busy all the time, most
 // of the answers were correct all the same, none was wrong, and the service was not down in the end: one that refuses as
 // often in a row as correct answers are needed does so on any machine.
 func crowded(c clock, rec *reports.Record) bool {
+	if c.onlyLate() && rec.Host.Pressed >= busyFrom {
+		return true
+	}
 	return rec.Host.Pressed >= crowdedFrom && c.After.Wrong == 0 && c.After.Correct >= c.After.Bad && c.Down < c.Needed
+}
+
+// onlyLate says that no answer failed or was wrong: since service was back, or since the recovery's end where it was not.
+func (c clock) onlyLate() bool {
+	if c.BackNS == 0 {
+		return c.After.Late == c.After.Bad
+	}
+	return !slices.ContainsFunc(c.Again, func(a probe.Answer) bool { return a.Kind != probe.Late })
 }
 
 func lastWords(c clock) string {

@@ -108,7 +108,7 @@ func wrongAnswer(e *Evidence) (string, bool) {
 		return "a service that failed after the recovery began", n > 0
 	}
 	back := readClock(e).BackNS
-	after := between(watched(e), back, 1<<63-1)
+	after := between(watched(e), max(back, e.Record.Recovery.EndedNS), 1<<63-1) // what is bad before that only moves the return
 	if back == 0 || len(after) == 0 {
 		return "", false
 	}

@@ -102,6 +102,12 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 	case err == nil:
 		rf.Proven = true
 		rf.EffectNS = min(rf.EffectNS, max(bad.AtNS, rf.InjectNS))
+		if _, proves := f.(faults.Prover); faults.SeenByClock(f) && !proves {
+			if err := d.lasts(ctx, rf.InjectNS); err != nil {
+				rf.Proven = false
+				return fmt.Errorf("%w: %s: %w", ErrNoEffect, rf.Description, err)
+			}
+		}
 		return d.save()
 	case faults.SeenByClock(f):
 		return fmt.Errorf("%w: %s, and the service clock saw no failed or wrong answer: %w", ErrNoEffect, rf.Description, err)
@@ -110,6 +116,38 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 		rf.Notes = append(rf.Notes, "the service clock did not see the damage: no canary asks about what it hit")
 		return d.save()
 	}
+}
+
+// lasts waits until an outage is more than a connection that broke or an answer that was late. One that is over by itself
+// before that leaves the recovery nothing to end: it would be credited with what it did not do.
+func (d *Drill) lasts(ctx context.Context, since int64) error {
+	ctx, cancel := context.WithTimeout(ctx, seenLimit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		series := answersSince(d.prober.Answers(), since)
+		last := len(series) - 1
+		for last >= 0 && series[last].Kind != probe.Correct {
+			last--
+		}
+		unsettled := len(series) - 1 - last
+		if verify.Lost(series[:last+1], d.scenario.Consecutive) || unsettled > 2 {
+			return nil
+		}
+		if at, ok := probe.Back(series, since, d.scenario.Consecutive); ok && unsettled == 0 && len(series) > 0 && series[0].AtNS <= at {
+			return fmt.Errorf("the service was back by itself: %s", "clients lost no more than a connection that was kept, or an answer that was late")
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("clients lost too little to tell an outage: %w", ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+func answersSince(series []probe.Answer, ns int64) []probe.Answer {
+	return slices.DeleteFunc(series, func(a probe.Answer) bool { return a.AtNS < ns })
 }
 
 // damage surveys the damaged store, runs the checks that see damage, and points the service clock at the damaged rows.
