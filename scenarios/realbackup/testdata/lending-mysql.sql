@@ -1,0 +1,11 @@
+CREATE DATABASE lending;
+USE lending;
+CREATE USER librarian@'%' IDENTIFIED BY 'secret';
+CREATE USER auditor@'%' IDENTIFIED BY 'audit';
+CREATE TABLE readers (id bigint AUTO_INCREMENT PRIMARY KEY, name varchar(100) NOT NULL UNIQUE, since date DEFAULT '2026-01-01');
+CREATE TABLE loans (id bigint AUTO_INCREMENT PRIMARY KEY, reader bigint NOT NULL, book varchar(100) NOT NULL CHECK (book <> ''), lent datetime(6) NOT NULL, fine decimal(8,2), KEY loans_by_reader (reader), CONSTRAINT loans_reader FOREIGN KEY (reader) REFERENCES readers (id));
+CREATE VIEW overdue AS SELECT * FROM loans WHERE fine > 0;
+CREATE FUNCTION twice (x int) RETURNS int DETERMINISTIC RETURN 2 * x;
+INSERT INTO readers (name) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT CONCAT('reader ', i) FROM n;
+INSERT INTO loans (reader, book, lent, fine) SELECT 1 + (4 * id + x) % 500, CONCAT('book ', 4 * id + x), '2026-11-01' - INTERVAL id MINUTE, IF(id % 10 = 0, id * 0.01, NULL) FROM readers, (SELECT 0 AS x UNION SELECT 1 UNION SELECT 2 UNION SELECT 3) y;
+GRANT SELECT, INSERT ON lending.* TO librarian@'%';
