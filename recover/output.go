@@ -21,7 +21,7 @@ const (
 )
 
 // Output takes what a recovery prints: it keeps the first 16 MiB and the last MiB, and understands the lines
-// "gameday: step NAME" and "gameday: cutover HOST:PORT". Safe for concurrent use.
+// "gameday: step NAME", "gameday: cutover HOST:PORT" and "gameday: refuse REASON". Safe for concurrent use.
 type Output struct {
 	mu      sync.Mutex
 	to      io.Writer

@@ -1,5 +1,5 @@
 // Package recovery (the folder is recover, a Go builtin's name) runs the way back: the team's own automation as a
-// command on the harness's host or on a node, or a Go function.
+// command on the harness's host or on a node, a container image beside the nodes, or a Go function.
 package recovery
 
 import (

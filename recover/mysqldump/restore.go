@@ -73,6 +73,7 @@ start --skip-networking --event-scheduler=OFF "$CLOSED" --innodb-flush-log-at-tr
 func (r *restore) load(ctx context.Context) error {
 	_, err := r.host.Sh(ctx, asRoot+`
 cd "$GAMEDAY_BACKUP"
+test -s dump.sql && test -s accounts.sql
 { echo 'SET SESSION sql_log_bin = 0;'; cat dump.sql; } | root --binary-mode
 { echo 'SET SESSION sql_log_bin = 0;'; cat accounts.sql; echo 'FLUSH PRIVILEGES;'; } | root --binary-mode --database=mysql`, nil)
 	return err

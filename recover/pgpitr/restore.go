@@ -2,6 +2,7 @@ package pgpitr
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/recoverydrill/gameday/recover/pgserver"
@@ -52,6 +53,7 @@ if [ -n "$(ls -A "$data" 2>/dev/null)" ]; then
     exit 0
   fi
   running && "$bin/pg_ctl" stop --pgdata="$data" --mode=immediate --wait --silent || :
+  tell fetch # before anything goes: half a directory without recovery.signal would look like a server that was promoted
   find "$data" -mindepth 1 ! -path "$stage" -delete
 fi
 "$bin/pg_verifybackup" --no-parse-wal --quiet "$GAMEDAY_BACKUP"
@@ -124,6 +126,13 @@ func (r Restore) Discard(ctx context.Context) error {
 [ -n "$(ls -A "$data" 2>/dev/null)" ] || exit 0
 [ -e "$stage" ] && ! promoted || refuse "$data on $NODE is no copy of pgpitr's that could be removed"
 running && "$bin/pg_ctl" stop --pgdata="$data" --mode=immediate --wait --silent || :
+tell fetch
 find "$data" -mindepth 1 ! -path "$stage" -delete
 rm -f "$stage"`)
+}
+
+// Left says whether the data directory holds a copy that an earlier run has begun, and neither discarded nor promoted.
+func (r Restore) Left(ctx context.Context) (bool, error) {
+	out, err := r.Server.Sh(ctx, `[ ! -e "$data/pgpitr.stage" ] || echo left`, nil)
+	return strings.TrimSpace(out) == "left", err
 }

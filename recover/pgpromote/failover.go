@@ -174,7 +174,8 @@ func (f *failover) choose(ctx context.Context) error {
 
 func (f *failover) promote(ctx context.Context) error {
 	_, err := f.best.Sh(ctx, `
-[ "$(sql -d postgres -c 'SELECT pg_is_in_recovery()')" = t ] || exit 0
+state=$(sql -d postgres -c 'SELECT pg_is_in_recovery()')
+[ "$state" = t ] || exit 0
 "$bin/pg_ctl" promote --pgdata="$data" --wait --timeout=60 --silent || { why; exit 1; }`, nil)
 	return err
 }

@@ -124,7 +124,9 @@ func (r *rebuild) steps() []recovery.Step {
 
 // readAll reads every row that a server holds, and throws it away.
 const readAll = `
-for db in $(sql -d postgres -c "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1"); do
+dbs=$(sql -d postgres -c "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1") # in the loop its status would be lost
+[ -n "$dbs" ]
+for db in $dbs; do
   "$bin/pg_dump" -h /tmp --no-sync -d "$db" --format=custom --compress=0 --file=/dev/null || exit 3
 done`
 

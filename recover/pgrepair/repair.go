@@ -34,10 +34,15 @@ func (r *repair) find(ctx context.Context) error {
 			r.primary.Say("%s: %d rows look damaged, written by %d transactions", t.Table, t.suspects, len(xids))
 		}
 	}
-	if found == 0 && !deleted {
+	if found > 0 || deleted {
+		return nil
+	}
+	left, err := r.copy.Left(ctx)
+	if err == nil && !left {
 		return recovery.Refuse("no row of any table looks damaged: nothing was changed")
 	}
-	return nil
+	r.primary.Say("no row looks damaged any more: an earlier run has left its copy, and has got that far")
+	return err
 }
 
 // archive waits for the log up to now: the bad transactions are in it.

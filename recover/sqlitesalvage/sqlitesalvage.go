@@ -80,7 +80,10 @@ func (r *rescue) steps() []recovery.Step {
 		{Name: "read what can be read", Does: "read every table page by page into a new file beside the damaged one, and name what is lost", Do: r.read},
 		{Name: "check the new file", Does: "let SQLite read all of the new file", Do: func(ctx context.Context) error { return sqlitefile.Check(ctx, r.file.Part) }},
 		{Name: "cut over", Does: "give the new file its name and the damaged one's owner and mode, and let clients open it", Do: func(ctx context.Context) error {
-			return errors.Join(r.file.Adopt(), r.file.CutOver(ctx, r.job))
+			if err := r.file.Adopt(); err != nil {
+				return err
+			}
+			return r.file.CutOver(ctx, r.job)
 		}},
 	}
 }

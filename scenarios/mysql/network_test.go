@@ -66,6 +66,24 @@ var _ = Describe("a blind health check", Label("no-damage", "owner=platform"), f
 			Expect(d.Recover(ctx, recovery.OnNode("standby-1", "promote-if-gone.sh"))).To(Succeed())
 			Expect(d.Verify(ctx)).To(suite.HavePassed())
 		})
+
+		// The same script must not refuse where the primary is gone, or it would be no way back at all.
+		gone := drill.Scenario{
+			Name: engine + "/true-alarm-script", Owner: "platform",
+			Engine: engine, Fault: "isolated node", Recovery: "promote-if-gone.sh", Takes: 25 * time.Second,
+			Disaster:  "The primary's machine is off the network: the health check is right this time.",
+			Answers:   []reports.Question{reports.InService, reports.Plan, reports.InTime},
+			Objective: drill.Objective{RTO: time.Minute, RPO: 5 * time.Second},
+			Runbook:   "scenarios/mysql/promote-if-gone.sh",
+		}
+		It("is believed when nobody else sees the primary either, on "+engine, suite.About(gone), Label("full"), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
+			d := suite.Begin(ctx, suite.Start(ctx, cluster), gone)
+			Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
+			d.Mark(ctx, "before the alarm")
+			Expect(d.Break(ctx, faults.IsolateNode(""))).To(Succeed())
+			Expect(d.Recover(ctx, recovery.OnNode("standby-1", "promote-if-gone.sh"))).To(Succeed())
+			Expect(d.Verify(ctx)).To(suite.HavePassed())
+		})
 	}
 })
 

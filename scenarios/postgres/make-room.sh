@@ -27,9 +27,12 @@ for f in $(waiting); do
     mv "$vault/$f" "$vault/$f.in-the-way"
   fi
   if [ ! -e "$vault/$f" ]; then
-    cp "$wal/$f" "$vault/.$f.by-hand" && sync "$vault/.$f.by-hand" && ln "$vault/.$f.by-hand" "$vault/$f"
+    cp "$wal/$f" "$vault/.$f.by-hand" # a command of its own: one that fails before && ends no script
+    sync "$vault/.$f.by-hand"
+    ln "$vault/.$f.by-hand" "$vault/$f"
     rm "$vault/.$f.by-hand"
   fi
+  cmp -s "$wal/$f" "$vault/$f" || { echo "the archive did not take $f"; exit 1; }
   mv "$wal/archive_status/$f.ready" "$wal/archive_status/$f.done"
 done
 
