@@ -56,7 +56,7 @@ test-all: TEST_TIMEOUT := 90m
 test-all: test ## the same on every version of every engine, every fault, every broken and every interrupted recovery: hours
 
 .PHONY: sabotage
-sabotage: docker images ## every broken recovery on every version of every engine, into docs/sabotages.json; ON=process for those that are installed here
+sabotage: $(if $(filter process embedded,$(ON)),,docker images) ## every broken recovery on every version of every engine, into docs/sabotages.json; ON=process for those that are installed here
 	GAMEDAY_ON='$(ON)' $(GO) test -count=1 -timeout 90m ./scenarios/sabotage -ginkgo.label-filter='$(SABOTAGE)' -keep-results
 
 .PHONY: sabotage-table
@@ -101,7 +101,7 @@ test-short: go
 	$(GO) test -count=1 -short ./...
 
 .PHONY: drills
-drills: docker images servers ## every shipped scenario, in one run of the command; LABEL=expression for some
+drills: $(if $(filter process embedded,$(ON)),,docker images) servers ## every shipped scenario, in one run of the command; LABEL=expression for some
 	bin/gameday run $(SHIPPED) $(if $(filter command%,$(origin LABEL)),--label '$(LABEL)') --on '$(ON)'
 
 .PHONY: crash

@@ -20,7 +20,7 @@ import (
 
 const module = "github.com/recoverydrill/gameday"
 
-// mayImport is the table of DESIGN.md: what the packages of a top folder may import of ours, apart from their own
+// mayImport is what the packages of a top folder may import of ours, apart from their own
 // folder.
 var mayImport = map[string][]string{
 	"":          {},
@@ -155,7 +155,7 @@ func breaches(p listed) []string {
 	top := topOf(folder)
 	allowed, known := mayImport[top]
 	if !known {
-		return []string{fmt.Sprintf("%s: DESIGN.md has no top folder %q", p.ImportPath, top)}
+		return []string{fmt.Sprintf("%s: there is no top folder %q in mayImport", p.ImportPath, top)}
 	}
 	for _, i := range p.Imports {
 		ours, isOurs := ourFolder(i)

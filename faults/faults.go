@@ -40,7 +40,7 @@ type (
 		Propagate(ctx context.Context, sys fixtures.System) (where string, err error)
 	}
 	// Outage marks a fault whose damage is seen by the service clock and not by reading the store: a cut network, a
-	// dead server. SeenBy returns true for those; other faults must be seen by the checks.
+	// dead server. IsOutage returns true for those; other faults must be seen by the checks.
 	Outage interface {
 		IsOutage() bool
 	}

@@ -69,7 +69,8 @@ type Scenario struct {
 	MinAcknowledged int
 	// ServiceLimit is how long Recover waits for correct answers after the automation has ended; default 30 s.
 	ServiceLimit time.Duration
-	// RecoveryLimit is how long the automation may run before it is stopped; default 10 min.
+	// RecoveryLimit is how long the automation may run before it is stopped; default 10 min, or Objective.RTO where that is
+	// longer.
 	RecoveryLimit time.Duration
 	// Consecutive is how many correct answers in a row end an outage; default 50 (one second), and never fewer than
 	// there are canaries.
@@ -139,7 +140,7 @@ func (s Scenario) complete() (Scenario, error) {
 	s.Title = cmp.Or(s.Title, s.Name)
 	s.MinAcknowledged = cmp.Or(s.MinAcknowledged, 50)
 	s.ServiceLimit = cmp.Or(s.ServiceLimit, 30*time.Second)
-	s.RecoveryLimit = cmp.Or(s.RecoveryLimit, 10*time.Minute)
+	s.RecoveryLimit = cmp.Or(s.RecoveryLimit, max(10*time.Minute, s.Objective.RTO))
 	s.Consecutive = cmp.Or(s.Consecutive, 50)
 	s.CanaryRows = cmp.Or(s.CanaryRows, 3)
 	level, err := reports.ParseLevel(string(s.Level))
