@@ -127,16 +127,16 @@ func (d *Drill) lasts(ctx context.Context, since int64) error {
 	defer tick.Stop()
 	for {
 		series := answersSince(d.prober.Answers(), since)
-		last := len(series) - 1
-		for last >= 0 && series[last].Kind != probe.Correct {
-			last--
+		tail := 0 // answers of the same sort at the end
+		for tail < len(series) && (series[len(series)-1-tail].Kind == probe.Correct) == (series[len(series)-1].Kind == probe.Correct) {
+			tail++
 		}
-		unsettled := len(series) - 1 - last
-		if verify.Lost(series[:last+1], d.scenario.Consecutive) || unsettled > 2 {
+		well := len(series) > 0 && series[len(series)-1].Kind == probe.Correct
+		switch {
+		case !well && tail > 2, well && verify.Lost(series, d.scenario.Consecutive):
 			return nil
-		}
-		if at, ok := probe.Back(series, since, d.scenario.Consecutive); ok && unsettled == 0 && len(series) > 0 && series[0].AtNS <= at {
-			return fmt.Errorf("the service was back by itself: %s", "clients lost no more than a connection that was kept, or an answer that was late")
+		case well && tail >= d.scenario.Consecutive:
+			return errors.New("the service was well again by itself: clients lost no more than a connection that was kept, or an answer that was late")
 		}
 		select {
 		case <-ctx.Done():

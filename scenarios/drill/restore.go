@@ -330,7 +330,8 @@ func (d *Drill) restore(ctx context.Context, r recovery.Recovery) error {
 // out, because they are states of the service, which in a drill its clock judges.
 var writable = map[string]string{
 	"postgres": `SELECT 'it is in recovery, as a standby is' WHERE pg_is_in_recovery()
-UNION ALL SELECT 'default_transaction_read_only is on' WHERE (SELECT reset_val FROM pg_settings WHERE name = 'default_transaction_read_only') = 'on'`,
+UNION ALL SELECT 'default_transaction_read_only is on' FROM pg_settings
+WHERE name = 'default_transaction_read_only' AND setting = 'on' AND source NOT IN ('user', 'database user', 'client', 'session')`, // the account's own is its own
 	"mysql": `SELECT CONCAT(name, ' is on') FROM (SELECT 'read_only' AS name, @@global.read_only AS is_on UNION ALL SELECT 'super_read_only', @@global.super_read_only
 UNION ALL SELECT 'offline_mode', @@global.offline_mode) x WHERE is_on`,
 	"mariadb": `SELECT 'read_only is on' FROM DUAL WHERE @@global.read_only`,
