@@ -149,7 +149,9 @@ var (
 	_ Outage = (*EndedSessions)(nil)
 )
 
-// KillBackend kills a process of the primary's server that serves a client. There must be clients.
+// KillBackend kills a process of the primary's server that serves a client. There must be clients. The server helps itself:
+// MySQL and MariaDB lose one connection, which voids a drill of it alone, and PostgreSQL starts anew within seconds, which a drill
+// cannot tell from what a recovery does meanwhile. It is for [Together] and for what strikes during a recovery.
 func KillBackend() *EndedSessions { return &EndedSessions{} }
 
 // Describe tells which process it was, afterwards.
