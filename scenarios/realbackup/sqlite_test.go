@@ -47,7 +47,7 @@ func sqlite3(file string, statements ...string) {
 func newShelf(ctx context.Context) shelf {
 	GinkgoHelper()
 	if _, err := exec.LookPath("sqlite3"); err != nil {
-		Skip("needs the command sqlite3")
+		Fail("needs the command sqlite3, which make test installs")
 	}
 	dir := GinkgoT().TempDir()
 	s := shelf{file: filepath.Join(dir, "library.db"), backup: filepath.Join(dir, "backup"), manifest: filepath.Join(dir, "monday.manifest")}
