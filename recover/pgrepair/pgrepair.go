@@ -3,12 +3,14 @@
 // it, and puts these rows back into the serving primary in one transaction. Nothing else is touched.
 //
 // The last good version is the one just before the bad transaction committed, and not that of the mark: a row may have been
-// changed rightly between the two. The bad transactions are told by the damaged rows themselves (xmin); the copy is led
-// from the mark to just before each of them in turn, and read there. So a slow burn is one repair with many stops.
+// changed rightly between the two. The bad transactions are told by the damaged rows themselves (xmin), and by the log where
+// rows were deleted; the copy is led from the mark to just before each of them in turn, and read there. So a slow burn is one
+// repair with many stops. A damaged row that a client has written to since names that client's transaction: before it, the
+// row in the copy names the one that wrote it last until then, and the copy is led from the mark once more.
 //
 // A row that looks damaged and looked so at every stop is left as it is, and counted. Rows that a bad transaction inserted
-// are not told from good ones. It may be run again after it was killed: the copy is made anew, and rows that were put back
-// are not damaged any more.
+// are not told from good ones. Deleted rows of a table that was rewritten since the mark, as TRUNCATE does, are refused. It
+// may be run again after it was killed: the copy is made anew, and rows that were put back are not damaged any more.
 package pgrepair
 
 import (
@@ -34,8 +36,9 @@ type Damage struct {
 	// Columns are what the damage changed; empty takes all that are no key and not generated. Of a row that somebody
 	// has changed in part since, only these are put back.
 	Columns []string
-	// Deleted is an SQL condition on the columns of rows that the damage deleted: "order_id % 7 = 0". A row of the mark
-	// that fulfils it and is gone is put back. It must not be true of rows that were deleted rightly since the mark.
+	// Deleted is an SQL condition on the columns of rows that the damage deleted: "order_id % 7 = 0". A row that fulfilled
+	// it, at the mark or before any transaction that deleted from the table since, and is gone is put back as it was last.
+	// It must not be true of rows that were deleted rightly since the mark.
 	Deleted string
 }
 
@@ -45,7 +48,7 @@ type Procedure struct {
 	Damages []Damage
 	Node    string        // where the copy is restored; default the system's first spare
 	Limit   time.Duration // for each stop of the copy; default 5 min
-	Stops   int           // the most bad transactions that are followed; default 500
+	Stops   int           // the most transactions that the copy is read before; default 500
 }
 
 var (
@@ -95,7 +98,7 @@ type repair struct {
 	tables  []*table
 	stops   int
 
-	suspects map[string]bool // transactions that have written rows which look damaged
+	suspects map[string]bool // transactions that have written rows which look damaged, or have deleted rows
 	end      string          // up to where the log was archived
 	bad      []stop          // of the suspects, those that committed after the mark, in that order
 }

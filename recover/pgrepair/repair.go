@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,15 +68,64 @@ func (r *repair) mark(ctx context.Context) error {
 	return r.copy.Reached(ctx)
 }
 
+// deleters adds the transactions that have deleted rows of tables whose deleted rows are wanted: no row tells them.
+func (r *repair) deleters(ctx context.Context) error {
+	wanted := map[string]bool{}
+	for _, t := range r.tables {
+		if t.Deleted == "" {
+			continue
+		}
+		then, err := t.files(ctx, r.copy.Server, r.database())
+		if err != nil {
+			return err
+		}
+		now, err := t.files(ctx, r.primary, r.database())
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(then, now) {
+			return recovery.Refuse("%s was rewritten since the mark, as TRUNCATE does: what its rows were last cannot be told. Nothing was changed", t.Table)
+		}
+		for _, f := range now {
+			wanted[f] = true
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	out, err := r.log(ctx, "Heap", `s|^.* tx: *\([0-9]*\), .*desc: DELETE .*blkref #0: rel \([0-9/]*\) .*$|\1 \2|p`, "sort -u")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(out) {
+		if xid, file, _ := strings.Cut(strings.TrimSpace(line), " "); wanted[file] {
+			r.suspects[xid] = true
+		}
+	}
+	return nil
+}
+
+// log reads the archived log from the mark on: what sed makes of the records of one kind, and a further command of that.
+func (r *repair) log(ctx context.Context, kind, sed, then string) (string, error) {
+	out, err := r.copy.Server.Sh(ctx, `
+read=$(mktemp)
+{ "$bin/pg_waldump" --path="$GAMEDAY_VAULT/wal" --timeline="$GAMEDAY_TARGET_TIMELINE" --start="$GAMEDAY_TARGET_POSITION" --end="$END" --rmgr="$KIND" && echo all >"$read"; } | sed -n "$SED" | `+then+`
+all=$(cat "$read")
+rm -f "$read"
+[ "$all" = all ]`, map[string]string{"END": r.end, "KIND": kind, "SED": sed})
+	if err != nil {
+		return "", fmt.Errorf("read the archived log from the mark to %s: %w", r.end, err)
+	}
+	return out, nil
+}
+
 // order finds the commits of the suspects in the archived log from the mark on. A row may have been written by a part of a
 // transaction, whose own number is in the commit of the whole. What had committed before the mark is no suspect.
 func (r *repair) order(ctx context.Context) error {
 	r.bad = nil
-	out, err := r.copy.Server.Sh(ctx, `
-out=$("$bin/pg_waldump" --path="$GAMEDAY_VAULT/wal" --timeline="$GAMEDAY_TARGET_TIMELINE" --start="$GAMEDAY_TARGET_POSITION" --end="$END" --rmgr=Transaction)
-echo "$out" | sed -n 's/^.* tx: *\([0-9]*\), lsn: \([0-9A-F/]*\), .*desc: COMMIT [^;]*\(.*\)$/\1 \2 \3/p'`, map[string]string{"END": r.end})
+	out, err := r.log(ctx, "Transaction", `s/^.* tx: *\([0-9]*\), lsn: \([0-9A-F/]*\), .*desc: COMMIT [^;]*\(.*\)$/\1 \2 \3/p`, "cat")
 	if err != nil {
-		return fmt.Errorf("read the archived log from the mark to %s: %w", r.end, err)
+		return err
 	}
 	for line := range strings.Lines(out) {
 		fields := strings.Fields(line)
@@ -94,43 +144,57 @@ echo "$out" | sed -n 's/^.* tx: *\([0-9]*\), lsn: \([0-9A-F/]*\), .*desc: COMMIT
 		}
 	}
 	if len(r.bad) > r.stops {
-		return recovery.Refuse("%d transactions since the mark have written rows that look damaged, more than %d: the signature is too wide, or the damage needs a point-in-time recovery", len(r.bad), r.stops)
+		return recovery.Refuse("%d transactions since the mark have written rows that look damaged, or deleted rows, more than %d: the signature is too wide, or the damage needs a point-in-time recovery", len(r.bad), r.stops)
 	}
 	return nil
 }
 
-// collect reads the good versions at the mark and before each bad transaction; the later one replaces the earlier.
+// collect reads the good versions at the mark and before each bad transaction; the later one replaces the earlier. It does
+// so again from the mark on while the rows in the copy name transactions that it was not read before.
 func (r *repair) collect(ctx context.Context) error {
-	if err := r.read(ctx); err != nil {
+	if err := r.deleters(ctx); err != nil {
 		return err
 	}
-	if err := r.order(ctx); err != nil {
-		return err
-	}
-	for _, s := range r.bad {
-		if err := r.copy.Advance(ctx, "recovery_target_lsn = '"+s.position+"'\nrecovery_target_inclusive = 'off'"); err != nil {
-			return fmt.Errorf("lead the copy to just before transaction %s at %s: %w", s.xid, s.position, err)
-		}
+	for {
 		if err := r.read(ctx); err != nil {
 			return err
 		}
+		if err := r.order(ctx); err != nil {
+			return err
+		}
+		for _, s := range r.bad {
+			if err := r.copy.Advance(ctx, "recovery_target_lsn = '"+s.position+"'\nrecovery_target_inclusive = 'off'"); err != nil {
+				return fmt.Errorf("lead the copy to just before transaction %s at %s: %w", s.xid, s.position, err)
+			}
+			if err := r.read(ctx); err != nil {
+				return err
+			}
+		}
+		r.copy.Server.Say("the copy was read at the mark and before %d transactions", len(r.bad))
+		passed := len(r.bad)
+		if err := r.order(ctx); err != nil || len(r.bad) == passed {
+			return err
+		}
+		r.copy.Server.Say("rows were damaged there already, by %d transactions more: from the mark once more", len(r.bad)-passed)
+		if err := r.copy.Fetch(ctx); err != nil {
+			return err
+		}
+		if err := r.mark(ctx); err != nil {
+			return err
+		}
 	}
-	r.copy.Server.Say("the copy was read at the mark and before %d transactions", len(r.bad))
-	return nil
 }
 
 // read asks for the rows of all tables at once. Between two answers stands a line that no row can be: COPY writes a
 // backslash as two.
 func (r *repair) read(ctx context.Context) error {
+	var all []question
 	var sql []string
-	var to []map[string]string
-	var of []*table
 	for _, t := range r.tables {
-		copies, into := t.reading()
-		sql, to = append(sql, copies...), append(to, into...)
-		for range copies {
-			of = append(of, t)
-		}
+		all = append(all, t.reading(r.suspects)...)
+	}
+	for _, q := range all {
+		sql = append(sql, q.sql)
 	}
 	out, err := r.copy.Server.Ask(ctx, r.database(), strings.Join(sql, "\n\\echo '\\\\.'\n"))
 	if err != nil {
@@ -141,12 +205,12 @@ func (r *repair) read(ctx context.Context) error {
 		switch line = strings.TrimSuffix(line, "\n"); {
 		case line == `\.`:
 			at++
-		case at < len(of) && line != "":
-			of[at].take(line, to[at])
+		case at < len(all) && line != "":
+			all[at].take(line)
 		}
 	}
-	if len(of) > 0 && at != len(of)-1 {
-		return fmt.Errorf("read the damaged rows on %s: %d of %d answers", r.copy.Server.Name(), at+1, len(of))
+	if len(all) > 0 && at != len(all)-1 {
+		return fmt.Errorf("read the damaged rows on %s: %d of %d answers", r.copy.Server.Name(), at+1, len(all))
 	}
 	return nil
 }

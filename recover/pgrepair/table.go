@@ -108,9 +108,15 @@ COMMIT;`)
 	return strings.Fields(rest), nil
 }
 
-// reading asks the copy for the present versions of the damaged rows, where they are good, and for the rows that were
-// deleted. into says where the lines of each answer go.
-func (t *table) reading() (copies []string, into []map[string]string) {
+// question is one of those that the copy is asked, and what becomes of each line of its answer.
+type question struct {
+	sql  string
+	take func(line string)
+}
+
+// reading asks the copy for the present versions of the damaged rows where they are good, for the transactions that wrote
+// them where they are not, and for the rows that were deleted.
+func (t *table) reading(suspects map[string]bool) (all []question) {
 	columns := names(append(append([]column(nil), t.Key...), t.Others...), "x.")
 	if t.suspects > 0 {
 		var join, list []string
@@ -118,15 +124,30 @@ func (t *table) reading() (copies []string, into []map[string]string) {
 			join = append(join, fmt.Sprintf("x.%s = k.k%d", quote(c.Name), i))
 			list = append(list, fmt.Sprintf("(e ->> %d)::%s AS k%d", i, c.Type, i))
 		}
-		copies, into = append(copies, `COPY (SELECT `+columns+` FROM `+t.Table+` x
-JOIN (SELECT `+strings.Join(list, ", ")+` FROM json_array_elements(`+literal(t.damaged)+`) e) k ON `+strings.Join(join, " AND ")+`
-WHERE (x.tableoid, x.ctid) IN (SELECT tableoid, ctid FROM `+t.Table+` WHERE (`+t.Poison+`) IS NOT TRUE)) TO STDOUT;`), append(into, t.good)
+		from := t.Table + ` x
+JOIN (SELECT ` + strings.Join(list, ", ") + ` FROM json_array_elements(` + literal(t.damaged) + `) e) k ON ` + strings.Join(join, " AND ") + `
+WHERE (x.tableoid, x.ctid) IN (SELECT tableoid, ctid FROM ` + t.Table + ` WHERE (` + t.Poison + `)`
+		all = append(all,
+			question{"COPY (SELECT " + columns + " FROM " + from + " IS NOT TRUE)) TO STDOUT;", func(line string) { t.take(line, t.good) }},
+			question{"COPY (SELECT DISTINCT x.xmin FROM " + from + ")) TO STDOUT;", func(xid string) { suspects[xid] = true }})
 	}
 	if t.Deleted != "" {
-		copies, into = append(copies, `COPY (SELECT `+columns+` FROM `+t.Table+` x
-WHERE (x.tableoid, x.ctid) IN (SELECT tableoid, ctid FROM `+t.Table+` WHERE (`+t.Deleted+`))) TO STDOUT;`), append(into, t.gone)
+		all = append(all, question{`COPY (SELECT ` + columns + ` FROM ` + t.Table + ` x
+WHERE (x.tableoid, x.ctid) IN (SELECT tableoid, ctid FROM ` + t.Table + ` WHERE (` + t.Deleted + `))) TO STDOUT;`, func(line string) { t.take(line, t.gone) }})
 	}
-	return copies, into
+	return all
+}
+
+// files are the table's and its partitions', as the log names them: tablespace/database/file.
+func (t *table) files(ctx context.Context, s pgserver.Server, database string) ([]string, error) {
+	out, err := s.Ask(ctx, database, `
+WITH RECURSIVE part(oid) AS (SELECT `+literal(t.Table)+`::regclass::oid UNION SELECT inhrelid FROM pg_inherits JOIN part ON inhparent = part.oid)
+SELECT coalesce(nullif(c.reltablespace, 0), d.dattablespace)::text || '/' || d.oid || '/' || pg_relation_filenode(c.oid)
+FROM part JOIN pg_class c USING (oid), pg_database d WHERE d.datname = current_database() AND c.relkind = 'r' ORDER BY 1`)
+	if err != nil {
+		return nil, fmt.Errorf("read where the rows of %s lie: %w", t.Table, err)
+	}
+	return strings.Fields(out), nil
 }
 
 // take keeps a line of COPY by its key. COPY writes a row on one line, whatever it holds.

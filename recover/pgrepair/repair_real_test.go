@@ -1,0 +1,149 @@
+package pgrepair
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/container"
+	"github.com/recoverydrill/gameday/fixtures/images"
+	"github.com/recoverydrill/gameday/fixtures/postgres"
+	recovery "github.com/recoverydrill/gameday/recover"
+)
+
+// lab is a system with a backup and a mark, whose table "paid" has been damaged since, between good writes to the same rows.
+type lab struct {
+	t      *testing.T
+	ctx    context.Context
+	system *postgres.System
+	mark   fixtures.Mark
+	env    map[string]string
+}
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs Docker")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	t.Cleanup(cancel)
+	run, err := fixtures.NewRun(t.TempDir())
+	noError(t, err)
+	provider, err := container.New(ctx, run, container.Options{Images: images.New(images.Options{Build: true, Log: t.Output()})})
+	noError(t, err)
+	t.Cleanup(func() { noError(t, provider.Close(context.WithoutCancel(ctx))) })
+	s, err := postgres.Cluster{Spares: 1}.Open(ctx, run, provider)
+	noError(t, err)
+	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(ctx))) })
+	l := &lab{t: t, ctx: ctx, system: s}
+	l.do("CREATE TABLE paid (id int PRIMARY KEY, amount int NOT NULL, note text NOT NULL DEFAULT '')",
+		"INSERT INTO paid SELECT n, n * 10 FROM generate_series(1, 7) n", "CREATE TABLE gone AS TABLE paid", "ALTER TABLE gone ADD PRIMARY KEY (id)")
+	_, err = s.Backup(ctx, "full")
+	noError(t, err)
+	l.mark, err = s.Mark(ctx, "good")
+	noError(t, err)
+	noError(t, s.Archived(ctx, l.mark))
+	engine, err := s.Environment(ctx)
+	noError(t, err)
+	l.env = recovery.Environment(engine, run, "a drill", t.TempDir(), l.mark)
+	delete(l.env, "PGUSER") // on a node, the server's user is the superuser
+	return l
+}
+
+func noError(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (l *lab) do(statements ...string) {
+	l.t.Helper()
+	for _, sql := range statements {
+		noError(l.t, l.system.Statement(l.ctx, "", "", sql))
+	}
+}
+
+// repair runs the procedure; at is called at the beginning of each step.
+func (l *lab) repair(ctx context.Context, at func(step string), damages ...Damage) (string, error) {
+	var out strings.Builder
+	err := Rows(damages...).Recover(ctx, recovery.Job{
+		System: l.system, Target: l.mark, Env: l.env, Output: &out, WorkDir: l.t.TempDir(), Step: at,
+	})
+	l.t.Logf("%s%v", out.String(), err)
+	return out.String(), err
+}
+
+// on runs a script on a node, 0 the primary and 1 the spare, as the server's user.
+func (l *lab) on(node int, script string) string {
+	l.t.Helper()
+	res, err := l.system.Members()[node].Node.Exec(l.ctx, fixtures.Command{Args: []string{"sh", "-euc", script}, User: "postgres", Env: l.env})
+	noError(l.t, err)
+	return strings.TrimSpace(string(res.Stdout))
+}
+
+func (l *lab) rows(want string) {
+	l.t.Helper()
+	got := l.on(0, `"$GAMEDAY_PGBIN/psql" -h /tmp -d app -XAtc "SELECT string_agg(concat_ws(':', id, amount, nullif(note, '')), ' ' ORDER BY id) FROM paid"`)
+	if got != want {
+		l.t.Errorf("the rows are\n%s, want\n%s", got, want)
+	}
+}
+
+// A client may have written to a row after the mark and before it was damaged, and again since, without healing it: its
+// present version names the last client, and the mark's is stale. Deleted rows name nobody.
+func TestTheLastGoodVersionIsPutBack(t *testing.T) {
+	l := newLab(t)
+	l.do("UPDATE paid SET amount = 11 WHERE id = 1", "UPDATE paid SET amount = 22 WHERE id = 2",
+		"UPDATE paid SET amount = 0 WHERE id < 4",       // the damage
+		"UPDATE paid SET note = 'seen' WHERE id = 1",    // and three that saw it
+		"UPDATE paid SET note = 'checked' WHERE id = 1", // and did not see it
+		"UPDATE paid SET note = 'seen' WHERE id = 2",
+		"UPDATE paid SET amount = 33 WHERE id = 3",
+		"UPDATE paid SET amount = 55 WHERE id = 5", "INSERT INTO paid VALUES (8, 88)",
+		"DELETE FROM paid WHERE id >= 5", // the other damage
+		"DELETE FROM paid WHERE id = 4", "INSERT INTO paid VALUES (7, 77)")
+	damage := Damage{Table: "paid", Poison: "amount = 0", Columns: []string{"amount"}, Deleted: "id >= 5"}
+	if _, err := Rows(damage).Plan(l.ctx, recovery.Job{System: l.system, Target: l.mark, Env: l.env}); err == nil {
+		t.Error("a table without its schema was taken")
+	}
+	damage.Table = "public.paid"
+
+	// Killed when the rows are back and the copy is not discarded, it is run again, and refuses nothing.
+	ctx, kill := context.WithCancel(l.ctx)
+	_, err := l.repair(ctx, func(step string) {
+		if step == "look again" {
+			kill()
+		}
+	}, damage)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("killed: %v", err)
+	}
+	const want = "1:11:checked 2:22:seen 3:33 5:55 6:60 7:77 8:88"
+	l.rows(want)
+	poison := damage
+	poison.Deleted = ""
+	if _, err := l.repair(l.ctx, func(string) {}, poison); err != nil {
+		t.Errorf("run again after it was killed: %v", err)
+	}
+	l.rows(want)
+	if left := l.on(1, `ls -A "$GAMEDAY_PGDATA"`); left != "" {
+		t.Errorf("the copy is left: %q", left)
+	}
+
+	// Now there is nothing to be done, and nothing of an earlier run.
+	var refused *recovery.Refused
+	if _, err := l.repair(l.ctx, func(string) {}, poison); !errors.As(err, &refused) || !strings.Contains(refused.Reason, "no row of any table looks damaged") {
+		t.Errorf("without damage: %v", err)
+	}
+	l.do("UPDATE gone SET amount = 11 WHERE id = 1", "TRUNCATE gone")
+	if _, err := l.repair(l.ctx, func(string) {}, Damage{Table: "public.gone", Deleted: "true"}); !errors.As(err, &refused) || !strings.Contains(refused.Reason, "public.gone was rewritten since the mark") {
+		t.Errorf("rows that were truncated: %v", err)
+	}
+	if n := l.on(0, `"$GAMEDAY_PGBIN/psql" -h /tmp -d app -XAtc "SELECT count(*) FROM gone"`); n != "0" {
+		t.Errorf("it refused, and put %s rows back", n)
+	}
+}
