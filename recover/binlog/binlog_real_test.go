@@ -15,7 +15,7 @@ import (
 )
 
 // lab is a system with a backup and a mark: a row "before" lies between the two, in another file of the log, and a row
-// "after" behind the mark.
+// "after" behind the mark. With the first lies one as large as the server takes, which is larger as text.
 type lab struct {
 	t      *testing.T
 	ctx    context.Context
@@ -37,12 +37,12 @@ func newLab(t *testing.T, flavour mysql.Flavour) *lab {
 	provider, err := container.New(ctx, run, container.Options{Images: images.New(images.Options{Build: true, Log: t.Output()})})
 	noError(t, err)
 	t.Cleanup(func() { noError(t, provider.Close(context.WithoutCancel(ctx))) })
-	s, err := mysql.Cluster{Flavour: flavour, Spares: 1, Settings: map[string]string{"event_scheduler": "ON"}}.Open(ctx, run, provider)
+	s, err := mysql.Cluster{Flavour: flavour, Spares: 1, Settings: map[string]string{"event_scheduler": "ON", "max_allowed_packet": "4M"}}.Open(ctx, run, provider)
 	noError(t, err)
 	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(ctx))) })
 	l := &lab{t: t, ctx: ctx, system: s, spare: s.Members()[1].Node}
 
-	l.do("create table moment (at varchar(10) primary key)", "create table tick (server int primary key)",
+	l.do("create table moment (at varchar(10) primary key)", "create table large (v longblob)", "create table tick (server int primary key)",
 		"create event tick on schedule every 1 second do insert ignore into app.tick values (@@server_id)")
 	l.early = l.newMark("early")
 	l.do("alter event tick disable")
@@ -50,7 +50,7 @@ func newLab(t *testing.T, flavour mysql.Flavour) *lab {
 	noError(t, err)
 	l.same = fixtures.Mark{Label: "same", Position: b.Stop}
 	l.do("alter event tick enable")
-	l.do("flush local binary logs", "insert into moment values ('before')")
+	l.do("flush local binary logs", "insert into moment values ('before')", "insert into large values (repeat('y', 4000000))")
 	l.mark = l.newMark("good")
 	l.do("insert into moment values ('after')", "flush local binary logs", "insert into moment values ('later')")
 	noError(t, s.Archived(ctx, l.mark))
@@ -139,6 +139,9 @@ func (l *lab) whole(t *testing.T) {
 	noError(t, l.system.Statement(l.ctx, a.Harness, "", "insert into moment values ('new')")) // over the network
 	if got := l.ask(rows); got != "before,new" {
 		t.Errorf("the restored server holds %q", got)
+	}
+	if got := l.ask("select concat(length(v), ' of ', @@max_allowed_packet) from app.large"); got != "4000000 of 4194304" {
+		t.Errorf("the largest row that fits is %s", got)
 	}
 	settings, err := l.system.Durability(l.ctx, a.Harness)
 	noError(t, err)

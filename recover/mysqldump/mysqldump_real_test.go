@@ -14,7 +14,8 @@ import (
 	recovery "github.com/recoverydrill/gameday/recover"
 )
 
-// lab is a system with a dump and a mark: a row "before" lies between the two, a row "after" behind the mark.
+// lab is a system with a dump and a mark: a row "before" lies between the two, a row "after" behind the mark. Both dump and
+// log have a row as large as the server takes, which is larger as text.
 type lab struct {
 	t      *testing.T
 	ctx    context.Context
@@ -34,14 +35,15 @@ func newLab(t *testing.T) *lab {
 	provider, err := container.New(ctx, run, container.Options{Images: images.New(images.Options{Build: true, Log: t.Output()})})
 	noError(t, err)
 	t.Cleanup(func() { noError(t, provider.Close(context.WithoutCancel(ctx))) })
-	s, err := mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Spares: 1, Backups: mysql.Dump}.Open(ctx, run, provider)
+	s, err := mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Spares: 1, Backups: mysql.Dump, Settings: map[string]string{"max_allowed_packet": "4M"}}.Open(ctx, run, provider)
 	noError(t, err)
 	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(ctx))) })
 	l := &lab{t: t, ctx: ctx, system: s, spare: s.Members()[1].Node}
-	l.do("create table moment (at varchar(10) primary key)", "insert into moment values ('dumped')")
+	l.do("create table moment (at varchar(10) primary key)", "insert into moment values ('dumped')",
+		"create table large (v longblob)", "insert into large values (repeat('x', 4000000))")
 	_, err = s.Backup(ctx, "nightly")
 	noError(t, err)
-	l.do("insert into moment values ('before')")
+	l.do("insert into moment values ('before')", "insert into large values (repeat('y', 4000000))")
 	l.mark, err = s.Mark(ctx, "good")
 	noError(t, err)
 	l.do("insert into moment values ('after')")

@@ -57,14 +57,14 @@ esac >"$GAMEDAY_DATADIR.init.log" 2>&1 || { tail -n 12 "$GAMEDAY_DATADIR.init.lo
 // asRoot asks the server that has no accounts but its first: MySQL's root, MariaDB's second root, named as the system's user.
 const asRoot = `
 first=root; test "$CLIENT" = mysql || first=$GAMEDAY_OSUSER
-root() { "$CLIENT" --no-defaults --user="$first" --socket="$GAMEDAY_SOCKET" --default-character-set=utf8mb4 --max-allowed-packet=1G "$@"; }
+root() { "$CLIENT" --no-defaults --user="$first" --socket="$GAMEDAY_SOCKET" --default-character-set=utf8mb4 ` + mysqlhost.LargestPacket + ` "$@"; }
 `
 
 // startClosed leaves out what makes a commit wait for the disk: if the machine fails now, the load begins anew.
 func (r *restore) startClosed(ctx context.Context) error {
 	_, err := r.host.Sh(ctx, asRoot+`
 ready() { root --execute='SELECT 1' >/dev/null 2>&1; }
-start --skip-networking --event-scheduler=OFF "$CLOSED" --innodb-flush-log-at-trx-commit=0 --sync-binlog=0`, map[string]string{"CLOSED": r.host.Flavour.Closed})
+start --skip-networking --event-scheduler=OFF `+mysqlhost.LargestPacket+` "$CLOSED" --innodb-flush-log-at-trx-commit=0 --sync-binlog=0`, map[string]string{"CLOSED": r.host.Flavour.Closed})
 	return err
 }
 

@@ -147,10 +147,14 @@ func (h Host) SQL(ctx context.Context, question string) (string, error) {
 	return h.Sh(ctx, `sql "$QUESTION"`, map[string]string{"QUESTION": question})
 }
 
+// LargestPacket is the option by which clients and servers take statements of any size. A row that a client could just
+// write is larger in a dump and in a log as text, where it is hexadecimal or base64.
+const LargestPacket = "--max-allowed-packet=1G"
+
 // StartClosed starts a server that nobody reaches but these scripts, and that does nothing by itself: no events of its
 // schedule, no replication whose configuration came with the backup.
 func (h Host) StartClosed(ctx context.Context, more ...string) error {
-	options := append([]string{"--skip-networking", "--event-scheduler=OFF", h.Flavour.Closed}, more...)
+	options := append([]string{"--skip-networking", "--event-scheduler=OFF", LargestPacket, h.Flavour.Closed}, more...)
 	_, err := h.Sh(ctx, "start "+strings.Join(options, " "), nil)
 	return err
 }

@@ -36,7 +36,7 @@ if test -n "$EDIT"; then
 	awk "$EDIT" "$replay" >"$GAMEDAY_DATADIR.edited.sql"
 	mv "$GAMEDAY_DATADIR.edited.sql" "$replay"
 fi
-"$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --binary-mode --max-allowed-packet=1G <"$replay"
+"$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --binary-mode ` + LargestPacket + ` <"$replay"
 rm "$replay"`
 
 // Replay brings the server from where its backup stands to the target and looks whether it is there: a log that ends too

@@ -24,6 +24,7 @@ mariadb) # knows from its log which transactions it has, and a backup has no log
 	begin="RESET SLAVE ALL; RESET MASTER; SET GLOBAL gtid_binlog_state = '$(from gtid)'"
 	arrived="@@gtid_binlog_pos = '$to_gtids'" ;;
 esac
+any_size=--max-allowed-packet=1G # a row that a client could just write is larger in the log as text
 sql() { "$client" --defaults-file="$login" --batch --skip-column-names --execute="$1"; }
 start() {
 	setsid "$server" --defaults-file="$config" "$@" </dev/null >"$data.restore.log" 2>&1 &
@@ -38,7 +39,7 @@ mkdir -m 0700 "$data"
 cp -a "$backup/data/." "$data/"
 
 echo "gameday: step start a server that clients cannot reach"
-start --skip-networking --event-scheduler=OFF "$alone" --log-error="$data.restore.log"
+start --skip-networking --event-scheduler=OFF "$any_size" "$alone" --log-error="$data.restore.log"
 sql "$begin"
 
 echo "gameday: step replay the archived log up to $to_file:$to_bytes"
@@ -51,7 +52,7 @@ until [ "$file" = "$to_file" ]; do # one after the other: nobody else would noti
 	[ -e "$archive/$file" ] || { echo "the archive has no $file"; exit 1; }
 done
 "$binlog" --verify-binlog-checksum --start-position="$(from binlog_pos)" --stop-position="$to_bytes" "$@" >"$data.replay.sql"
-"$client" --defaults-file="$login" --binary-mode <"$data.replay.sql"
+"$client" --defaults-file="$login" --binary-mode "$any_size" <"$data.replay.sql"
 rm "$data.replay.sql"
 [ "$(sql "SELECT $arrived")" = 1 ] || { echo "the log does not lead to $to_gtids"; exit 1; }
 
