@@ -59,7 +59,7 @@ func edited(t *testing.T, client, text string, env ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "awk", keepScript)
 	cmd.Env = append([]string{
-		"COUNT=1", "CLIENT=" + client, "NAME_0=`shop`.`payments`", "PLACES_0=1", "HEAD_0=KEEP IN (", "PATH=/usr/bin:/bin",
+		"COUNT=1", "CLIENT=" + client, "NAME_0=`shop`.`payments`", "PLACES_0=1", "UNSIGNED_0=1", "HEAD_0=KEEP IN (", "PATH=/usr/bin:/bin",
 	}, env...)
 	cmd.Stdin = strings.NewReader(text)
 	out, err := cmd.CombinedOutput()
@@ -94,8 +94,23 @@ func TestKeysAreWrittenAsSQL(t *testing.T) {
 	if !strings.Contains(both, "KEEP IN ((17, 'x'), (18446744073709551615, 'x'))") {
 		t.Errorf("got:\n%s", both)
 	}
+	for unsigned, want := range map[string]string{"UNSIGNED_0=": "KEEP IN ((17), (-1))", "UNSIGNED_0=1": "KEEP IN ((17), (18446744073709551615))", "UNSIGNED_0=2": "KEEP IN ((17), (-1))"} {
+		if got := edited(t, "mariadb", mysqlLog, unsigned); !strings.Contains(got, want) {
+			t.Errorf("with %s: no %s in:\n%s", unsigned, want, got)
+		}
+	}
 	odd := edited(t, "mysql", strings.ReplaceAll(mysqlLog, "@1=19", `@1='it\x27s'`))
 	if strings.Contains(odd, `KEEP IN (('it`) || !strings.Contains(odd, "gameday_repair.unreadable") {
 		t.Errorf("got:\n%s", odd)
+	}
+}
+
+// The rows come without the heading that would say in which zone their moments are.
+func TestGoodRowsAreBroughtInTheirOwnZone(t *testing.T) {
+	whose := &table{Damage: Damage{Columns: []string{"paid_at"}}, database: "shop", name: "payments", keys: []string{"id"}}
+	got := whose.bring(0, "INSERT INTO `gameday_good_0` VALUES (17,'2026-11-26 03:00:00.000000');")
+	_, after, ok := strings.Cut(got, "SET time_zone = '+00:00';\nINSERT INTO ")
+	if !ok || !strings.HasSuffix(after, ";\nSET time_zone = @gameday_zone;\n") || !strings.Contains(got, "SET @gameday_zone = @@time_zone;\nSET time_zone") {
+		t.Errorf("got:\n%s", got)
 	}
 }

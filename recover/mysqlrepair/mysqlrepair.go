@@ -95,6 +95,7 @@ type table struct {
 	database, name string
 	keys           []string // the columns of its primary key
 	ordinals       []string // and their places in the table, from 1
+	unsigned       []string // those of them at which there is no negative number
 	renewed        []string // columns that change by themselves when a row does, and must not now
 	suspects       int      // rows that look damaged
 }

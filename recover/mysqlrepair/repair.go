@@ -92,12 +92,14 @@ func (r *repair) restore(ctx context.Context) error {
 
 // keepScript is a program of awk for the text of a log with its rows spelled out. Before each transaction that changes or
 // deletes rows of a damaged table it puts a statement that keeps those which are good by then. A key that it cannot write
-// as SQL ends the replay.
+// as SQL ends the replay. A number below zero stands there in both ways that it can be read: "-5 (4294967291)".
 const keepScript = `
 BEGIN {
 	for (i = 0; i < ENVIRON["COUNT"]; i++) {
 		name = ENVIRON["NAME_" i]; head[name] = ENVIRON["HEAD_" i]; places[name] = split(ENVIRON["PLACES_" i], p, " ")
 		for (j in p) place[name, p[j]] = j
+		split(ENVIRON["UNSIGNED_" i], p, " ")
+		for (j in p) unsigned[name, p[j]] = 1
 	}
 	off = "SET @@session.sql_log_bin = 0/*!*/;"; on = "SET @@session.sql_log_bin = 1/*!*/;"
 	if (ENVIRON["CLIENT"] == "mysql") off = "SET @@session.gtid_next = 'AUTOMATIC'/*!*/;\n" off
@@ -128,7 +130,10 @@ function flush(  t, i) {
 	at = substr($2, 2, index($2, "=") - 2)
 	if (!((table, at) in place)) next
 	value = substr($0, index($0, "=") + 1)
-	if (value ~ /^-[0-9]+ \([0-9]+\)$/) { sub(/^.*\(/, "", value); sub(/\)$/, "", value) }
+	if (value ~ /^-[0-9]+ \([0-9]+\)$/) {
+		if ((table, at) in unsigned) { sub(/^.*\(/, "", value); sub(/\)$/, "", value) }
+		else sub(/ .*/, "", value)
+	}
 	if (value !~ /^-?[0-9]+$/ && value !~ /^'[^'\\]*'$/) value = "(SELECT 'a key that cannot be written as SQL' FROM gameday_repair.unreadable)"
 	key[place[table, at]] = value; got = 1
 	next
@@ -144,6 +149,7 @@ func (r *repair) replay(ctx context.Context) error {
 		n := "_" + strconv.Itoa(i)
 		env["NAME"+n] = quoted(t.database) + "." + quoted(t.name)
 		env["PLACES"+n] = strings.Join(t.ordinals, " ")
+		env["UNSIGNED"+n] = strings.Join(t.unsigned, " ")
 		env["HEAD"+n] = fmt.Sprintf("REPLACE INTO gameday_repair.%s SELECT %s FROM %s.%s WHERE NOT coalesce((%s), FALSE) AND (%s) IN (",
 			good(i), list(append(t.keys[:len(t.keys):len(t.keys)], t.Columns...)), quoted(t.database), quoted(t.name), t.Poison, list(t.keys))
 	}
@@ -160,7 +166,7 @@ gtids=; test "$CLIENT" = mariadb || gtids=--set-gtid-purged=OFF
 		if err != nil {
 			return fmt.Errorf("read the good rows: %w", err)
 		}
-		before += fmt.Sprintf("USE %s;\n%s;\n%s\n", quoted(t.database), t.create("TEMPORARY TABLE "+quoted(t.database), i), rows)
+		before += t.bring(i, rows)
 		within += t.putBack(i)
 	}
 	said, err := r.primary.Feed(ctx, `"$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --default-character-set=utf8mb4 --binary-mode --batch --skip-column-names`,

@@ -25,16 +25,19 @@ func (t *table) describe(ctx context.Context, h mysqlhost.Host) error {
 		return rows, nil
 	}
 	here := fmt.Sprintf("table_schema = '%s' AND table_name = '%s'", t.database, t.name)
-	columns, err := ask("column_name, ordinal_position, column_key = 'PRI', data_type, extra LIKE '%on update%'", "columns WHERE "+here+" ORDER BY ordinal_position")
+	columns, err := ask("column_name, ordinal_position, column_key = 'PRI', data_type, extra LIKE '%on update%', column_type LIKE '%unsigned%'", "columns WHERE "+here+" ORDER BY ordinal_position")
 	if err != nil {
 		return err
 	}
 	kinds := map[string]string{}
-	t.keys, t.ordinals, t.renewed = nil, nil, nil
+	t.keys, t.ordinals, t.unsigned, t.renewed = nil, nil, nil, nil
 	for _, c := range columns {
 		kinds[c[0]] = c[3]
 		if c[2] == "1" {
 			t.keys, t.ordinals = append(t.keys, c[0]), append(t.ordinals, c[1])
+			if c[5] == "1" {
+				t.unsigned = append(t.unsigned, c[1])
+			}
 		}
 		if c[4] == "1" {
 			t.renewed = append(t.renewed, c[0])
@@ -82,6 +85,13 @@ func (t *table) create(where string, i int) string {
 	}
 	return fmt.Sprintf("CREATE %s.%s (PRIMARY KEY (%s)) ENGINE = InnoDB SELECT %s FROM %s.%s WHERE FALSE",
 		where, good(i), strings.Join(keys, ", "), strings.Join(columns, ", "), quoted(t.database), quoted(t.name))
+}
+
+// bring are the statements that make a temporary table of the good rows. They were read with their moments in UTC, which
+// their dump does not say, because it is without a heading.
+func (t *table) bring(i int, rows string) string {
+	return fmt.Sprintf("USE %s;\n%s;\nSET @gameday_zone = @@time_zone;\nSET time_zone = '+00:00';\n%s\nSET time_zone = @gameday_zone;\n",
+		quoted(t.database), t.create("TEMPORARY TABLE "+quoted(t.database), i), rows)
 }
 
 // join is the condition that a row of the good ones (g) and of the table (t) are the same.

@@ -28,19 +28,21 @@ var _ = Describe("a selective repair", Label("repair", "owner=payments"), func()
 	wrong := drill.Scenario{
 		Name: "mariadb/wrong-update-repair", Owner: "payments",
 		Engine: "mariadb", Fault: "wrong update", Recovery: "mysqlrepair", Takes: 30 * time.Second,
-		Disaster:  "An UPDATE with the wrong WHERE sets the amount of every third payment to 9,999,999.99, and nobody stops the shop.",
+		Disaster:  "An UPDATE with the wrong WHERE sets the amount and the time of every third payment, and nobody stops the shop.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: 4 * time.Minute, LostWrites: drill.NoLoss()},
 		Checks:    append(verify.Default(), verify.Replicas{}),
 	}
 	It("takes a wrong UPDATE back on MariaDB while the shop goes on", suite.About(wrong), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
-		cluster := mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Standbys: 1, Spares: 1, Dataset: shop}
+		// The server's zone is not the one in which the good rows are read.
+		zone := map[string]string{"default_time_zone": "+03:00"}
+		cluster := mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Standbys: 1, Spares: 1, Dataset: shop, Settings: zone}
 		d := suite.Begin(ctx, suite.Start(ctx, cluster), wrong)
 		Expect(d.Backup(ctx)).To(Succeed())
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
 		d.Mark(ctx, "before the update")
-		Expect(d.Break(ctx, faults.WrongUpdate("shop.payments", "amount = 9999999.99", "id % 3 = 0"))).To(Succeed())
-		Expect(d.Recover(ctx, mysqlrepair.Rows(mysqlrepair.Damage{Table: "shop.payments", Poison: "amount = 9999999.99", Columns: []string{"amount"}}))).To(Succeed())
+		Expect(d.Break(ctx, faults.WrongUpdate("shop.payments", "amount = 9999999.99, paid_at = '2001-01-01 12:00:00'", "id % 3 = 0"))).To(Succeed())
+		Expect(d.Recover(ctx, mysqlrepair.Rows(mysqlrepair.Damage{Table: "shop.payments", Poison: "amount = 9999999.99", Columns: []string{"amount", "paid_at"}}))).To(Succeed())
 		Expect(d.Verify(ctx)).To(suite.HavePassed())
 	})
 
