@@ -21,9 +21,15 @@ import (
 	"github.com/recoverydrill/gameday/verify"
 )
 
+// The ways to end replication: for good, or until the server is started again.
+const (
+	forGood   = "STOP SLAVE; RESET SLAVE ALL"
+	forAWhile = "STOP SLAVE"
+)
+
 // hasty makes a primary of a replica without looking at what the others have, at its relay log (unless it applies it), at
 // the old primary, or at the events.
-func hasty(name string, applies bool) recovery.Recovery {
+func hasty(name string, applies bool, ends string) recovery.Recovery {
 	return recovery.Func("hasty promotion", func(ctx context.Context, job recovery.Job) error {
 		node, err := recovery.Member(job.System, name)
 		if err != nil {
@@ -37,7 +43,7 @@ func hasty(name string, applies bool) recovery.Recovery {
 		if applies {
 			wait = `sql 'START SLAVE SQL_THREAD'; sleep 3; `
 		}
-		if _, err := h.Sh(ctx, wait+`sql 'STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = OFF'`, nil); err != nil {
+		if _, err := h.Sh(ctx, wait+`sql '`+ends+`; SET GLOBAL read_only = OFF'`, nil); err != nil {
 			return err
 		}
 		return h.CutOver(ctx)
@@ -50,10 +56,11 @@ var _ = Describe("a promotion of MariaDB", Label("mariadb", "sabotage", full), f
 		by             recovery.Recovery
 		check, finding string
 	}{
-		{"takes the replica that lags behind", hasty("standby-1", true), "ledger", `acknowledged before the mark`},
-		{"does not let the replica apply its relay log", hasty("standby-2", false), "ledger", `acknowledged before the mark`},
-		{"does not fence the old primary", hasty("standby-2", true), "fenced", `primary takes clients' writes as well once it is started again`},
-		{"leaves an event disabled", hasty("standby-2", true), "structure", `event shop\.nightly`},
+		{"takes the replica that lags behind", hasty("standby-1", true, forGood), "ledger", `acknowledged before the mark`},
+		{"does not let the replica apply its relay log", hasty("standby-2", false, forGood), "ledger", `acknowledged before the mark`},
+		{"does not fence the old primary", hasty("standby-2", true, forGood), "fenced", `primary takes clients' writes as well once it is started again`},
+		{"leaves an event disabled", hasty("standby-2", true, forGood), "structure", `event shop\.nightly`},
+		{"leaves it a replica of the old primary", hasty("standby-2", true, forAWhile), "structure", `replication channel '' was not there`},
 	} {
 		It("is caught when it "+s.does, SpecTimeout(4*time.Minute), func(ctx SpecContext) {
 			shop := dataset.Shop(dataset.ShopOptions{Scale: 0.1})

@@ -113,6 +113,10 @@ UNION ALL SELECT 'grant on a routine', CONCAT('GRANT EXECUTE ON ', f, ' TO ', u)
 UNION ALL SELECT 'grant on a routine lost', CONCAT('REVOKE EXECUTE ON ', Routine_type, ' ${Q}', Db, '${Q}.${Q}', Routine_name, '${Q} FROM ${Q}', User, '${Q}@${Q}', Host, '${Q}'), '' FROM mysql.procs_priv WHERE User LIKE 'shop!_%' ESCAPE '!' AND Host <> '' AND Proc_priv LIKE '%Execute%'
 UNION ALL SELECT 'proxy', CONCAT('GRANT PROXY ON ', a.u, ' TO ', b.u), CONCAT('REVOKE PROXY ON ', a.u, ' FROM ', b.u) FROM u a, u b WHERE a.u <> b.u
 UNION ALL SELECT 'server added', 'CREATE SERVER gameday_server FOREIGN DATA WRAPPER mysql OPTIONS (HOST ''192.0.2.1'', USER ''u'', PASSWORD ''p'')', 'DROP SERVER gameday_server'
+UNION ALL SELECT 'table of mysql', 'CREATE TABLE mysql.gameday_x (a int)', 'DROP TABLE mysql.gameday_x' FROM d WHERE s = 'shop'
+UNION ALL SELECT 'routine in mysql', 'CREATE PROCEDURE mysql.gameday_x () SELECT 1', 'DROP PROCEDURE mysql.gameday_x' FROM d WHERE s = 'shop'
+UNION ALL SELECT 'event in mysql', 'CREATE EVENT mysql.gameday_x ON SCHEDULE EVERY 1 DAY STARTS ''2037-06-01 00:00:00'' DO SET @gameday = 1', 'DROP EVENT mysql.gameday_x' FROM d WHERE s = 'shop'
+UNION ALL SELECT 'sys setting', 'UPDATE sys.sys_config SET value = ''77'' WHERE variable = ''statement_truncate_len''', 'UPDATE sys.sys_config SET value = ''64'' WHERE variable = ''statement_truncate_len''' FROM d WHERE s = 'shop'
 UNION ALL SELECT 'time zone tables', 'INSERT INTO mysql.time_zone_name VALUES (''Gameday/Land'', 1)', 'DELETE FROM mysql.time_zone_name WHERE Name = ''Gameday/Land''' FROM d WHERE s = 'shop' AND NOT EXISTS (SELECT 1 FROM mysql.time_zone_name)
 `
 
@@ -125,6 +129,7 @@ var candidatesOf = map[mysql.Flavour]struct {
 		[]string{"${IGNORED}", "COALESCE(IGNORED, 'NO') = 'YES'", "${UNUSED}", "IGNORED", "${USED}", "NOT IGNORED", "${ROLE}", "(is_role = 'Y')"},
 		`UNION ALL SELECT 'database''s comment', CONCAT('ALTER DATABASE ', s, ' COMMENT ''gameday'''), '' FROM d
 UNION ALL SELECT 'user''s proof', CONCAT('ALTER USER ', u, ' IDENTIFIED VIA unix_socket'), '' FROM u
+UNION ALL SELECT 'replication channel', 'CHANGE MASTER TO MASTER_HOST = ''192.0.2.1'', MASTER_USER = ''gameday''', 'RESET SLAVE ALL' FROM d WHERE s = 'shop'
 UNION ALL SELECT 'history lost', CONCAT('ALTER TABLE ', r, ' DROP SYSTEM VERSIONING'), '' FROM t WHERE r LIKE '%leases%' OR r LIKE '%prices%'
 UNION ALL SELECT 'history kept', CONCAT('ALTER TABLE ', r, ' ADD SYSTEM VERSIONING'), CONCAT('ALTER TABLE ', r, ' DROP SYSTEM VERSIONING') FROM t
 UNION ALL SELECT 'membership', CONCAT('GRANT ', ro, ' TO ', u), CONCAT('REVOKE ', ro, ' FROM ', u) FROM u, ro WHERE NOT EXISTS (SELECT 1 FROM mysql.roles_mapping m WHERE m.User = u.name AND m.Role = ro.name)
@@ -146,6 +151,7 @@ UNION ALL SELECT 'database read-only', CONCAT('ALTER DATABASE ', s, ' READ ONLY 
 UNION ALL SELECT 'membership lost', CONCAT('REVOKE ${Q}', FROM_USER, '${Q} FROM ${Q}', TO_USER, '${Q}@${Q}', TO_HOST, '${Q}'), '' FROM mysql.role_edges WHERE TO_USER LIKE 'shop!_%' ESCAPE '!'
 UNION ALL SELECT 'membership', CONCAT('GRANT ', ro, ' TO ', u), CONCAT('REVOKE ', ro, ' FROM ', u) FROM u, ro WHERE NOT EXISTS (SELECT 1 FROM mysql.role_edges m WHERE m.TO_USER = u.name AND m.FROM_USER = ro.name)
 UNION ALL SELECT 'default role', CONCAT('SET DEFAULT ROLE NONE TO ${Q}', USER, '${Q}@${Q}', HOST, '${Q}'), '' FROM mysql.default_roles
+UNION ALL SELECT 'replication channel', 'CHANGE REPLICATION SOURCE TO SOURCE_HOST = ''192.0.2.1'', SOURCE_USER = ''gameday''', 'RESET REPLICA ALL' FROM d WHERE s = 'shop'
 UNION ALL SELECT 'persisted setting', 'SET PERSIST_ONLY max_connections = 77', 'RESET PERSIST max_connections' FROM d WHERE s = 'shop'
 UNION ALL SELECT 'spatial reference system', 'CREATE SPATIAL REFERENCE SYSTEM 3000000007 NAME ''gameday'' DEFINITION ''GEOGCS["gameday",DATUM["d",SPHEROID["s",6378137,298.25]],PRIMEM["Greenwich",0],UNIT["degree",0.017453292519943278],AXIS["Lat",NORTH],AXIS["Lon",EAST]]''', 'DROP SPATIAL REFERENCE SYSTEM 3000000007' FROM d WHERE s = 'shop'
 `,

@@ -31,7 +31,8 @@ func classEF() []Entry {
 
 func classGH() []Entry {
 	return []Entry{
-		entry("G1", "the server is read-only or still in recovery", servers, "service", "structure", "restart").scene(),
+		entry("G1", "the server is read-only, still in recovery or still a replica", servers, "service", "structure", "restart").
+			drill(mariadb, promotionM+"leaves it a replica of the old primary").scene(),
 		entry("G2", "the restore went elsewhere, and clients reach the old store", everyEngine, "contents").
 			flagships("restores into the wrong place and cuts over to the old server").drill(sqlite, ofFile+"it restores beside and sends clients to the old file"),
 		entry("G3", "the route leads to the old or a third store", everyEngine, "service", "contents", "cut-over").

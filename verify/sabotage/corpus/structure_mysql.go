@@ -56,6 +56,8 @@ func lostInMySQL() []lostObject {
 		m("E2", "an account may do everything", "GRANT ALL ON *.* TO bench_reader@'%'", "REVOKE ALL ON *.* FROM bench_reader@'%'", "SELECT * FROM information_schema.USER_PRIVILEGES"),
 		m("E4", "a routine is the restoring account's", "DROP PROCEDURE pay; CREATE DEFINER = bench_reader@'%' PROCEDURE pay(p INT) MODIFIES SQL DATA UPDATE payment SET status = 'paid' WHERE id = p", "DROP PROCEDURE pay; "+makePay+"; GRANT EXECUTE ON PROCEDURE bench.pay TO bench_writer@'%'", routine),
 		m("E7", "an account needs no password", "CREATE USER hole@'%'", "DROP USER hole@'%'", users),
+		{onlyMySQL, "G1", "it is a replica of another server", lost{"CHANGE REPLICATION SOURCE TO SOURCE_HOST = '192.0.2.1', SOURCE_USER = 'u'", "RESET REPLICA ALL", "SELECT HOST FROM performance_schema.replication_connection_configuration"}},
+		{MariaDB, "G1", "it is a replica of another server", lost{"CHANGE MASTER TO MASTER_HOST = '192.0.2.1', MASTER_USER = 'u'", "RESET SLAVE ALL", "SHOW ALL SLAVES STATUS"}},
 		m("G17", "the application's account is locked", "ALTER USER bench_writer@'%' ACCOUNT LOCK", "ALTER USER bench_writer@'%' ACCOUNT UNLOCK", "SHOW CREATE USER bench_writer@'%'"),
 	}
 }
