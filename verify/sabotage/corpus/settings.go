@@ -14,11 +14,13 @@ import (
 
 const durability = "durability"
 
+// reload makes PostgreSQL read its files again, which every process does in its own time.
+var reload = []string{"SELECT pg_reload_conf()", "SELECT pg_sleep(0.3)"}
+
 // onSettings are acts on how the server runs. What it reads from its configuration at once is changed there; what needs a
 // restart is left to whole drills.
 func onSettings() []sabotage.Act {
 	system := func(name, value string) on {
-		reload := []string{"SELECT pg_reload_conf()", "SELECT pg_sleep(0.3)"} // every process reads it in its own time
 		return on{Postgres: {
 			do:   append([]string{"ALTER SYSTEM SET " + name + " = " + value}, reload...),
 			undo: append([]string{"ALTER SYSTEM RESET " + name}, reload...), sees: "SHOW " + name,
@@ -62,7 +64,7 @@ func onSettings() []sabotage.Act {
 	)
 }
 
-// trustEverybody adds a line to the server's rules of access.
+// trustEverybody puts a line before the server's rules of access, of which the first that fits counts.
 func trustEverybody(ctx context.Context, t sabotage.Target) (func(context.Context) error, error) {
 	s, err := storeOf(t)
 	if err != nil {
@@ -77,11 +79,22 @@ func trustEverybody(ctx context.Context, t sabotage.Target) (func(context.Contex
 	if err != nil {
 		return nil, err
 	}
-	write := func(ctx context.Context, text []byte) error { return inPlace(ctx, node, path, text) }
-	if err := write(ctx, append(slices.Clone(was), "host all all 0.0.0.0/0 trust\n"...)); err != nil {
-		return nil, err
+	write := func(ctx context.Context, text []byte) error {
+		if err := inPlace(ctx, node, path, text); err != nil {
+			return err
+		}
+		for _, sql := range reload {
+			if err := s.Statement(ctx, "", "", sql); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return func(ctx context.Context) error { return write(ctx, was) }, nil
+	undo := func(ctx context.Context) error { return write(ctx, was) }
+	if err := write(ctx, append([]byte("host all all all trust\n"), was...)); err != nil {
+		return nil, errors.Join(err, undo(context.WithoutCancel(ctx)))
+	}
+	return undo, nil
 }
 
 // inPlace writes a file over, so that its owner and mode stay.
