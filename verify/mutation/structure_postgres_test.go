@@ -109,6 +109,9 @@ UNION ALL SELECT 'extension dropped', format('DROP EXTENSION %I', extname), '' F
 UNION ALL SELECT 'publication dropped', format('DROP PUBLICATION %I', pubname), '' FROM pg_publication
 UNION ALL SELECT 'publication''s operations', format('ALTER PUBLICATION %I SET (publish = ''truncate'')', pubname), '' FROM pg_publication WHERE pubinsert
 UNION ALL SELECT 'statistics object', format('ALTER STATISTICS %I.%I SET STATISTICS 7', ns.nspname, stxname), '' FROM pg_statistic_ext JOIN ns ON ns.oid = stxnamespace
+UNION ALL SELECT 'text search of the server''s own', format('ALTER TEXT SEARCH CONFIGURATION pg_catalog.%I ALTER MAPPING FOR word WITH pg_catalog.english_stem', cfgname), format('ALTER TEXT SEARCH CONFIGURATION pg_catalog.%I ALTER MAPPING FOR word WITH pg_catalog.simple', cfgname) FROM pg_ts_config WHERE cfgname = 'simple'
+UNION ALL SELECT 'collation''s version', format('UPDATE pg_collation SET collversion = ''another'' WHERE oid = %s', oid), format('UPDATE pg_collation SET collversion = %L WHERE oid = %s', collversion, oid) FROM pg_collation c
+	WHERE collprovider <> 'd' AND EXISTS (SELECT FROM pg_attribute WHERE attcollation = c.oid AND attrelid >= 16384)
 UNION ALL SELECT 'event trigger disabled', format('ALTER EVENT TRIGGER %I DISABLE', evtname), format('ALTER EVENT TRIGGER %I ENABLE', evtname) FROM pg_event_trigger WHERE evtenabled = 'O'
 UNION ALL SELECT 'database''s setting', format('ALTER DATABASE %I SET %s', current_database(), s), format('ALTER DATABASE %I RESET %s', current_database(), split_part(s, ' ', 1)) FROM unnest(ARRAY['work_mem = ''7MB''', 'default_transaction_isolation = ''serializable''', 'temp_buffers = ''7MB''']) s
 UNION ALL SELECT 'database''s limit', format('ALTER DATABASE %I CONNECTION LIMIT 77', current_database()), format('ALTER DATABASE %I CONNECTION LIMIT -1', current_database())
