@@ -1,10 +1,12 @@
 // Package mysqlrebuild is the reference procedure for a replica of MySQL or MariaDB whose data is not the primary's any
-// more: it is damaged, or somebody has written to it. It throws the replica's data away, copies the serving primary's to it
-// (MySQL: the clone plugin, from server to server; MariaDB: mariadb-backup, by way of the vault), and lets it follow again
-// as it did before. Clients are served throughout, and are sent nowhere.
+// more: it is damaged, or somebody has written to it. It puts the replica's data aside, copies the serving primary's to it
+// (MySQL: the clone plugin, from server to server; MariaDB: mariadb-backup, by way of the vault), has every table of the
+// copy checked, lets it follow again as it did before, and removes the old data last. Clients are served throughout, and are
+// sent nowhere.
 //
-// It refuses to touch a server that is no replica, and does nothing where no primary can be copied. It may be run again
-// after it was killed: what is needed to follow was put aside before anything was removed.
+// It refuses to touch a server that is no replica. A copy that cannot be made, or is damaged as the primary's files are, ends
+// with an error and the old data in its place: a bad replica is better than none. It may be run again after it was killed:
+// what is needed to follow was put aside before anything else.
 package mysqlrebuild
 
 import (
@@ -54,8 +56,8 @@ func (p Procedure) Plan(_ context.Context, job recovery.Job) (recovery.Plan, err
 	return recovery.PlanOf(r.steps()...), nil
 }
 
-// Preflight implements [recovery.Preflighter]: a primary that can be copied, and disk for it on the replica, of which the
-// old data frees some.
+// Preflight implements [recovery.Preflighter]: a primary that can be copied, and disk for it on the replica beside the old
+// data.
 func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.Need, error) {
 	r, err := p.rebuild(job)
 	if err != nil {
@@ -65,11 +67,11 @@ func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.
 	if err := r.serves(ctx); err != nil {
 		donor.Met, donor.Detail = false, err.Error()
 	}
-	disk := recovery.Need{Resource: recovery.NeedsDisk, Where: r.host.Name() + ":" + job.Env["GAMEDAY_DATADIR"], Detail: "the primary's data directory, in the place of the old one"}
+	disk := recovery.Need{Resource: recovery.NeedsDisk, Where: r.host.Name() + ":" + job.Env["GAMEDAY_DATADIR"], Detail: "the primary's data directory, beside the old one"}
 	if disk.Needed, err = r.bytes(ctx, r.donor, `du -sk "$GAMEDAY_DATADIR" | cut -f 1`); err != nil {
 		return nil, err
 	}
-	disk.Available, err = r.bytes(ctx, r.host, `echo $(($(df -Pk "$(dirname "$GAMEDAY_DATADIR")" | awk 'NR == 2 { print $4 }') + $(du -sk "$GAMEDAY_DATADIR" 2>/dev/null | cut -f 1 || :)))`)
+	disk.Available, err = r.bytes(ctx, r.host, `df -Pk "$(dirname "$GAMEDAY_DATADIR")" | awk 'NR == 2 { print $4 }'`)
 	disk.Met = disk.Needed <= disk.Available
 	return []recovery.Need{donor, disk}, err
 }
@@ -119,8 +121,10 @@ func (r *rebuild) steps() []recovery.Step {
 	}
 	return []recovery.Step{
 		{Name: "look", Does: "refuse unless " + r.donor.Name() + " serves and " + r.host.Name() + " is a replica; keep how it follows", Do: r.look},
-		{Name: "remove the old data", Does: "end the server on " + r.host.Name() + " and remove its data directory", Do: r.remove},
-		{Name: "copy the primary", Does: copies, Do: r.copy},
+		{Name: "put the old data aside", Does: "end the server on " + r.host.Name() + " and rename its data directory", Do: r.aside},
+		{Name: "copy the primary", Does: copies, Do: r.orBack(r.copy)},
+		{Name: "check the copy", Does: "start a server on it that nobody reaches, and have it check every table; put the old data back if one is damaged", Do: r.orBack(r.check)},
 		{Name: "let it follow", Does: "start the server as it is configured, and its replication as it was", Do: r.follow},
+		{Name: "remove the old data", Does: "remove the data directory that was put aside", Do: r.remove},
 	}
 }

@@ -3,6 +3,7 @@ package mysqlrebuild
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	recovery "github.com/recoverydrill/gameday/recover"
 )
@@ -53,8 +54,56 @@ func (r *rebuild) look(ctx context.Context) error {
 	return err
 }
 
+// aside renames the replica's data directory. One that was put aside by a run before this is the replica's, and what lies in
+// its place is that run's copy. An empty one stands for a replica that had none.
+func (r *rebuild) aside(ctx context.Context) error {
+	_, err := r.host.Sh(ctx, `
+old=$GAMEDAY_DATADIR.old
+test -e "$old" || test -z "$(ours)" || : >"$GAMEDAY_DATADIR.ran"
+stop KILL
+if test -e "$old"; then rm -rf "$GAMEDAY_DATADIR"
+elif test -e "$GAMEDAY_DATADIR"; then mv "$GAMEDAY_DATADIR" "$old"
+else mkdir "$old"; fi
+rm -f "$GAMEDAY_DATADIR.pid"`, nil)
+	return err
+}
+
+// orBack puts the old data back when a step fails, and lets the server run again that ran on it.
+func (r *rebuild) orBack(step func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := step(ctx)
+		if err == nil || ctx.Err() != nil { // who was killed puts nothing back
+			return err
+		}
+		_, back := r.host.Sh(ctx, `
+stop KILL
+rm -rf "$GAMEDAY_DATADIR" "$GAMEDAY_DATADIR.pid"
+rmdir "$GAMEDAY_DATADIR.old" 2>/dev/null || mv "$GAMEDAY_DATADIR.old" "$GAMEDAY_DATADIR"
+test ! -e "$GAMEDAY_DATADIR.ran" || start
+rm -f "$GAMEDAY_DATADIR.ran" "$GAMEDAY_DATADIR.follow" "$GAMEDAY_DATADIR.gtid"`, nil)
+		if back != nil {
+			back = fmt.Errorf("put the old data back: %w", back)
+		}
+		return errors.Join(err, back)
+	}
+}
+
+// check reads every page of every table. Neither copy does: the clone plugin copies what lies in the files, mariadb-backup
+// looks at checksums, and to both a page of zeros is one that was never used. A server that meets a damaged page may end.
+func (r *rebuild) check(ctx context.Context) error {
+	_, err := r.host.Sh(ctx, `
+check=mysqlcheck; test "$CLIENT" = mysql || check=mariadb-check
+start --skip-networking --event-scheduler=OFF "$CLOSED"
+found=$("$check" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --all-databases --check --silent 2>&1 || :)
+damaged=$(echo "$found" | grep -i -B 1 '^error' || :)
+ready || damaged=${found:-the server has ended}
+test -z "$damaged" || { echo "the copy is damaged, and with it the primary's files:" "$damaged" >&2; exit 1; }
+stop TERM`, map[string]string{"CLOSED": r.host.Flavour.Closed})
+	return err
+}
+
 func (r *rebuild) remove(ctx context.Context) error {
-	_, err := r.host.Sh(ctx, `stop KILL; rm -rf "$GAMEDAY_DATADIR" "$GAMEDAY_DATADIR.pid"`, nil)
+	_, err := r.host.Sh(ctx, `rm -rf "$GAMEDAY_DATADIR.old" "$GAMEDAY_DATADIR.ran"`, nil)
 	return err
 }
 
@@ -77,7 +126,7 @@ stop TERM`
 const backupScript = `
 rm -rf "$SEED"
 mariadb-backup --defaults-file="$GAMEDAY_CONFIG" --backup --target-dir="$SEED" >/tmp/rebuild.log 2>&1 && mariadb-backup --prepare --target-dir="$SEED" >>/tmp/rebuild.log 2>&1 ||
-	{ tail -n 8 /tmp/rebuild.log >&2; exit 1; }`
+	{ grep -v hex /tmp/rebuild.log | cut -c 1-300 | tail -n 8 >&2; exit 1; }`
 
 func (r *rebuild) copy(ctx context.Context) error {
 	if !r.host.IsMariaDB() {
