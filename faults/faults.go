@@ -6,6 +6,7 @@ package faults
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
 )
@@ -54,6 +55,14 @@ type (
 	Silent interface {
 		IsSilent() bool
 	}
+	// Gradual does its damage little by little: what of it comes first is done long before Inject returns.
+	Gradual interface {
+		FirstEffect() time.Time // of this process's clock; zero before the injection
+	}
+	// Passing ends by itself, or is ended by the server that it hits: what a recovery has to do with that, nobody could tell.
+	Passing interface {
+		EndsByItself() bool
+	}
 	// Locator knows which rows an injection has hit, in the form of a rows file, so that the service clock can ask
 	// about them.
 	Locator interface {
@@ -68,6 +77,12 @@ var ErrNotSeen = errors.New("no effect was seen")
 func IsSilent(f Fault) bool {
 	s, ok := f.(Silent)
 	return ok && s.IsSilent()
+}
+
+// EndsByItself tells whether the damage may be over without any recovery.
+func EndsByItself(f Fault) bool {
+	p, ok := f.(Passing)
+	return ok && p.EndsByItself()
 }
 
 // Rows names rows of one table by their keys.

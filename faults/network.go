@@ -80,6 +80,9 @@ func (c *NetworkCut) Inject(ctx context.Context, sys fixtures.System) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if is, ok := route.(interface{ IsCut() bool }); ok && is.IsCut() {
+			return fmt.Errorf("cut route %q: it is cut already, and healing this fault would end the other", n)
+		}
 		if err := route.Cut(ctx); err != nil {
 			return fmt.Errorf("cut route %q: %w", n, err)
 		}

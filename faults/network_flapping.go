@@ -35,11 +35,12 @@ type Flapping struct {
 }
 
 var (
-	_ Fault  = (*Flapping)(nil)
-	_ Healer = (*Flapping)(nil)
-	_ Outage = (*Flapping)(nil)
-	_ Prover = (*Flapping)(nil)
-	_ Silent = (*Flapping)(nil)
+	_ Fault   = (*Flapping)(nil)
+	_ Healer  = (*Flapping)(nil)
+	_ Outage  = (*Flapping)(nil)
+	_ Prover  = (*Flapping)(nil)
+	_ Silent  = (*Flapping)(nil)
+	_ Passing = (*Flapping)(nil)
 )
 
 // FlapNetwork cuts the clients' route once in each period, for half of it.
@@ -77,6 +78,9 @@ func (f *Flapping) Describe() Description {
 
 // IsOutage is true where clients are hit.
 func (f *Flapping) IsOutage() bool { return hitsClients(f.Only) }
+
+// EndsByItself is true where its time is limited.
+func (f *Flapping) EndsByItself() bool { return f.For > 0 && f.IsOutage() }
 
 // IsSilent is true where they are not.
 func (f *Flapping) IsSilent() bool { return !f.IsOutage() }

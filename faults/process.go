@@ -145,13 +145,14 @@ func (f *FrozenServer) Prove(ctx context.Context, sys fixtures.System) (string, 
 type EndedSessions struct{ done string }
 
 var (
-	_ Fault  = (*EndedSessions)(nil)
-	_ Outage = (*EndedSessions)(nil)
+	_ Fault   = (*EndedSessions)(nil)
+	_ Outage  = (*EndedSessions)(nil)
+	_ Passing = (*EndedSessions)(nil)
 )
 
 // KillBackend kills a process of the primary's server that serves a client. There must be clients. The server helps itself:
-// MySQL and MariaDB lose one connection, which voids a drill of it alone, and PostgreSQL starts anew within seconds, which a drill
-// cannot tell from what a recovery does meanwhile. It is for [Together] and for what strikes during a recovery.
+// MySQL and MariaDB lose one connection, and PostgreSQL starts anew within seconds unless restart_after_crash is off: a drill
+// of it alone is void then. It is for [Together] and for what strikes during a recovery.
 func KillBackend() *EndedSessions { return &EndedSessions{} }
 
 // Describe tells which process it was, afterwards.
@@ -162,6 +163,9 @@ func (e *EndedSessions) Describe() Description {
 	}
 	return d
 }
+
+// EndsByItself is true: the server may have helped itself before anybody else does.
+func (e *EndedSessions) EndsByItself() bool { return true }
 
 // IsOutage is true: open connections are lost.
 func (e *EndedSessions) IsOutage() bool { return true }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
 )
@@ -45,6 +46,19 @@ func (c *choice) IsOutage() bool { return SeenByClock(c.Fault) }
 
 // IsSilent is the chosen fault's.
 func (c *choice) IsSilent() bool { return IsSilent(c.Fault) }
+
+// EndsByItself is the chosen fault's.
+func (c *choice) EndsByItself() bool { return EndsByItself(c.Fault) }
+
+// FirstEffect is the chosen fault's.
+func (c *choice) FirstEffect() time.Time { return firstEffect(c.Fault) }
+
+func firstEffect(f Fault) time.Time {
+	if g, ok := f.(Gradual); ok {
+		return g.FirstEffect()
+	}
+	return time.Time{}
+}
 
 // Hit is the chosen fault's.
 func (c *choice) Hit() []Rows {

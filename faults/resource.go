@@ -81,9 +81,13 @@ func parent(path string) string {
 // unlimited is the exit status of a script that was asked to use up what has no limit.
 const unlimited = 45
 
-// limitedScript ends with 45 where a directory is not on a limited disk: those are kept in memory, and small.
+// limitedScript ends with 45 where a directory is not on a limited disk: those are kept in memory, small, and mounted as a
+// whole. A directory of the host's that happens to be in memory, as /tmp may be, is a part of a larger one.
 const limitedScript = `
 test "$(stat -f -c %T -- "$1")" = tmpfs || exit 45
+mounted=$(cd -P -- "$1" && df -P . | awk 'NR == 2 { print $NF }')
+root=$(awk -v d="$mounted" '$5 == d { r = $4 } END { print r }' /proc/self/mountinfo)
+test "$root" = / && test "$mounted" != /tmp && test "$mounted" != /dev/shm && test "$mounted" != /run || exit 45
 total=$(( $(stat -f -c '%b * %S' -- "$1") ))
 test "$total" -gt 0 && test "$total" -le 17179869184 || exit 45
 `

@@ -44,6 +44,7 @@ type SlowBurn struct {
 	fuel   []*fuel
 	burnt  []Rows
 	bursts []burst
+	began  time.Time // the first burst was about to be committed
 }
 
 // Poison is what a slow burn puts before the values of traffic's rows.
@@ -54,6 +55,7 @@ var (
 	_ Spreader = (*SlowBurn)(nil)
 	_ Locator  = (*SlowBurn)(nil)
 	_ Prover   = (*SlowBurn)(nil)
+	_ Gradual  = (*SlowBurn)(nil)
 )
 
 // fuel is a table's rows in the order in which they burn.
@@ -116,6 +118,9 @@ func (b *SlowBurn) Describe() Description {
 // Hit is every row that was hit, in the order of the seconds, whatever became of it since.
 func (b *SlowBurn) Hit() []Rows { return b.burnt }
 
+// FirstEffect is just before the first second's rows were spoiled.
+func (b *SlowBurn) FirstEffect() time.Time { return b.began }
+
 // Inject burns, and returns when it is over. Traffic runs meanwhile.
 func (b *SlowBurn) Inject(ctx context.Context, sys fixtures.System) error {
 	if b.duration() < 2*time.Second || b.duration()%time.Second != 0 {
@@ -140,6 +145,9 @@ func (b *SlowBurn) Inject(ctx context.Context, sys fixtures.System) error {
 				return context.Cause(ctx)
 			case <-tick.C:
 			}
+		}
+		if i == 0 {
+			b.began = time.Now()
 		}
 		if err := b.burst(ctx, s); err != nil {
 			return fmt.Errorf("second %d: %w", i+1, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
 )
@@ -144,6 +145,31 @@ func (c *combination) IsOutage() bool {
 		}
 	}
 	return false
+}
+
+// EndsByItself is true if an outage does and no other outage is among the parts.
+func (c *combination) EndsByItself() bool {
+	passing := false
+	for _, f := range c.parts {
+		switch {
+		case EndsByItself(f):
+			passing = true
+		case SeenByClock(f):
+			return false
+		}
+	}
+	return passing
+}
+
+// FirstEffect is that of the first part that tells one.
+func (c *combination) FirstEffect() time.Time {
+	var first time.Time
+	for _, f := range c.parts {
+		if at := firstEffect(f); !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
 }
 
 // IsSilent is true if every part is silent.

@@ -12,6 +12,8 @@ type plainFault interface {
 	Outage
 	Silent
 	Locator
+	Passing
+	Gradual
 }
 
 // wear gives a fault those further abilities that it has, and no others: whoever asks by a type assertion gets the truth.

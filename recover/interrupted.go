@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,6 +107,13 @@ func (t *Twice) interrupt(ctx context.Context, job Job) (relieve func(context.Co
 		}
 		arm(t.next())
 	}
+	// A command tells its steps in what it prints.
+	first.Output = io.MultiWriter(job.Output, NewOutput(io.Discard, func(line string) error {
+		if name, ok := strings.CutPrefix(line, "step "); ok && strings.TrimSpace(name) != "" {
+			arm(t.next())
+		}
+		return nil
+	}))
 	arm(0)
 	t.first = t.Recovery.Recover(running, first)
 	if !t.stop() {

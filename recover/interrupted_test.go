@@ -84,6 +84,25 @@ func TestWhatStruckIsPutRightBeforeTheSecondRun(t *testing.T) {
 	}
 }
 
+// A command tells its steps in what it prints, and is interrupted at them all the same.
+func TestACommandIsInterruptedAtItsSteps(t *testing.T) {
+	done := t.TempDir() + "/done"
+	c := Command("sh", "-c", `for s in one two three; do echo "gameday: step $s"; sleep 0.2; echo $s >>`+done+`; done`)
+	var heard []string
+	out := NewOutput(io.Discard, func(line string) error { heard = append(heard, line); return nil })
+	r := Interrupted(c, Interruption{Step: 2})
+	if err := r.Recover(t.Context(), Job{Step: func(string) {}, Output: out}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(done)
+	if err != nil || strings.Join(strings.Fields(string(got)), " ") != "one one two three" || !errors.Is(r.First(), ErrKilled) {
+		t.Errorf("got %q (%v), the first run ended with %v", got, err, r.First())
+	}
+	if len(heard) != 5 {
+		t.Errorf("the drill heard %q", heard)
+	}
+}
+
 // A command that is killed has no time to tidy up: that is what is to be seen.
 func TestKilledCommandGetsNoGrace(t *testing.T) {
 	tidy := t.TempDir() + "/tidied"

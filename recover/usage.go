@@ -34,6 +34,13 @@ func (c *HostCommand) Usage(context.Context) (fixtures.Usage, error) {
 	return u, nil
 }
 
+// Begin forgets what the command has used before: one command may be the recovery of several drills.
+func (c *HostCommand) Begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.group, c.used, c.seen, c.peak = 0, fixtures.Usage{}, fixtures.Usage{}, 0
+}
+
 // ended keeps what the operating system says of a command that has ended, with the children that it awaited.
 func (c *HostCommand) ended(state *os.ProcessState) {
 	if state == nil {

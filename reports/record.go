@@ -79,6 +79,8 @@ type Record struct {
 	Teeth   *Teeth        `json:"teeth,omitempty"` // that the checks notice what is wrong
 	Waivers []Waiver      `json:"waivers,omitempty"`
 	Outcome Outcome       `json:"outcome"`
+	// Accepted is what the scenario's own checks take for right; nil is nothing.
+	Accepted *Accepted `json:"accepted,omitempty"`
 	// Tolerate are the columns that were not compared to the last bit.
 	Tolerate []fixtures.ColumnTolerance `json:"tolerate,omitempty"`
 
@@ -87,6 +89,13 @@ type Record struct {
 
 	Dir      string         `json:"dir,omitempty"` // where the drill left its evidence, as a person would type it
 	Evidence []EvidenceFile `json:"evidence"`
+}
+
+// Accepted are differences that the recovery of a drill is known to make.
+type Accepted struct {
+	NewSystem  bool      `json:"new_system,omitempty"`  // a new system identifier: a logical restore
+	SameBranch bool      `json:"same_branch,omitempty"` // a new store that continues the old one's branch of history: a copy
+	Allow      []Allowed `json:"allow,omitempty"`       // differences of structure
 }
 
 // Host is where the harness ran.
@@ -170,9 +179,9 @@ type Meanwhile struct {
 	Error       string `json:"error,omitempty"` // why it was not injected, not proven or not healed
 }
 
-// After says that the fault struck when the recovery had ended already, which then withstood nothing.
+// After says that the fault had struck only when the recovery had ended already, which then withstood nothing.
 func (m Meanwhile) After(r *Recovery) bool {
-	return r != nil && r.EndedNS > 0 && m.InjectNS >= r.EndedNS
+	return r != nil && r.EndedNS > 0 && max(m.InjectNS, m.InjectedNS) >= r.EndedNS
 }
 
 // Recovery is what the team's automation did.
@@ -264,8 +273,9 @@ type Traffic struct {
 
 	Lost           int64 `json:"lost"` // acknowledged and gone: the RPA in writes
 	LostBeforeMark int64 `json:"lost_before_mark"`
-	RPAMS          int64 `json:"rpa_ms"` // from the oldest lost acknowledgement to the fault or the last lost one, the later
-	Judged         bool  `json:"judged"` // false: never reconciled, the two numbers mean nothing
+	RPAMS          int64 `json:"rpa_ms"`               // from the oldest lost acknowledgement to the fault or the last lost one, the later
+	RPAOwnMS       int64 `json:"rpa_own_ms,omitempty"` // of which the drill itself took so long between the mark that was to be returned to and the recovery
+	Judged         bool  `json:"judged"`               // false: never reconciled, the two numbers mean nothing
 }
 
 // Service sums up the service clock.

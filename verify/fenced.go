@@ -48,6 +48,11 @@ type fencedDialer interface {
 	Dial(ctx context.Context, address string) (probe.Asker, error)
 }
 
+// readOnlyTeller tells the refusal of a server that takes no writes from any other error: a full disk is no fence.
+type readOnlyTeller interface {
+	TakesNoWrites(err error) bool
+}
+
 // Collect asks every server.
 func (Fenced) Collect(ctx context.Context, sys fixtures.System) ([]byte, error) {
 	dialer, ok := sys.(fencedDialer)
@@ -87,10 +92,11 @@ func (f *fenced) ask(ctx context.Context, sys fixtures.System, dialer fencedDial
 			return
 		}
 	}
-	err := f.write(ctx, dialer)
-	if err == nil || f.Refused != "" {
+	err := f.write(ctx, sys, dialer)
+	if err == nil || f.Refused != "" || f.Unclear != "" {
 		return
 	}
+	silent := errors.Is(err, context.DeadlineExceeded)
 	c, ok := sys.(fixtures.Controlled)
 	if !ok {
 		f.Unclear = "it does not answer, and nobody can start it: " + err.Error()
@@ -99,7 +105,15 @@ func (f *fenced) ask(ctx context.Context, sys fixtures.System, dialer fencedDial
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := c.StartServer(ctx, n); err != nil {
-		if exit := new(fixtures.ExitError); errors.As(err, &exit) && ctx.Err() == nil {
+		exit := new(fixtures.ExitError)
+		switch {
+		case silent:
+			f.Unclear = "it did not answer in time, and may run: " + err.Error()
+			return
+		case strings.Contains(strings.ToLower(err.Error()), "no space left"):
+			f.Unclear = "its disk is full, which is no fence: " + err.Error()
+			return
+		case errors.As(err, &exit) && ctx.Err() == nil:
 			f.Down = err.Error()
 			return
 		}
@@ -107,13 +121,13 @@ func (f *fenced) ask(ctx context.Context, sys fixtures.System, dialer fencedDial
 		return
 	}
 	f.Started = true
-	if err := f.write(ctx, dialer); err != nil && f.Refused == "" {
+	if err := f.write(ctx, sys, dialer); err != nil && f.Refused == "" && f.Unclear == "" {
 		f.Unclear = "it was started and does not answer: " + err.Error()
 	}
 }
 
-// write sends a write as clients do. An error without Refused says that nobody answered.
-func (f *fenced) write(ctx context.Context, dialer fencedDialer) error {
+// write sends a write as clients do. An error without Refused or Unclear says that nobody answered.
+func (f *fenced) write(ctx context.Context, sys fixtures.System, dialer fencedDialer) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	asker, err := dialer.Dial(ctx, f.Address)
@@ -125,7 +139,13 @@ func (f *fenced) write(ctx context.Context, dialer fencedDialer) error {
 	switch {
 	case err == nil:
 		f.Accepted = true
-	case ctx.Err() == nil:
+	case ctx.Err() != nil:
+		return errors.Join(ctx.Err(), err)
+	default:
+		if t, ok := sys.(readOnlyTeller); ok && !t.TakesNoWrites(err) {
+			f.Unclear = "it failed, and not because it takes no writes: " + err.Error()
+			return err
+		}
 		f.Refused = err.Error()
 	}
 	return err

@@ -143,6 +143,9 @@ func reconcileOptions(e *Evidence) ReconcileOptions {
 			o.CutNS = max(r.DeclaredNS, o.CutNS-cutOverSlackNS)
 		}
 		o.AfterNS = max(r.EndedNS, lastCutOver(e.Record))
+		if last := lastCutOver(e.Record); last > 0 {
+			o.TakenNS = last + cutOverSlackNS
+		}
 		if back := readClock(e).BackNS; r.EndedNS > 0 && back > 0 {
 			o.AfterNS = max(o.AfterNS, back)
 		}
@@ -150,7 +153,7 @@ func reconcileOptions(e *Evidence) ReconcileOptions {
 	return o
 }
 
-// cutOverSlackNS is how much later than its effect a cut-over may be dated. What survived of it is judged by the looser
+// cutOverSlackNS is how much earlier or later than its effect a cut-over may be dated. What survived of it is judged by the looser
 // half of the clean cut.
 const cutOverSlackNS = 1_000_000_000
 

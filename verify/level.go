@@ -50,8 +50,64 @@ func Deepen(ctx context.Context, sys fixtures.System, checks []Check) ([]Check, 
 	return checks, nil
 }
 
+// LookBeyond says whether a check looks at more than the service and what its store holds: one that is none of the default
+// ones and is not waived.
+func LookBeyond(checks []Check, waivers []reports.Waiver) bool {
+	return slices.ContainsFunc(checks, func(c Check) bool {
+		return !slices.ContainsFunc(Default(), func(d Check) bool { return d.Name() == c.Name() }) && c.Name() != (Counts{}).Name() &&
+			!slices.ContainsFunc(waivers, func(w reports.Waiver) bool { return w.Check == c.Name() })
+	})
+}
+
 // DeepChecks are those that only level deep adds by itself.
 func DeepChecks() []Check { return []Check{Replicas{}, Rearmed{}, Archive{}, Restart{}} }
+
+// Accepts is what checks take for right, for the record; nil is nothing.
+func Accepts(checks []Check) *reports.Accepted {
+	var a reports.Accepted
+	for _, c := range checks {
+		switch c := c.(type) {
+		case Identity:
+			a.NewSystem = c.AllowNewSystem
+		case CutOver:
+			a.SameBranch = c.SameBranch
+		case Structure:
+			for _, t := range c.Allow {
+				a.Allow = append(a.Allow, reports.Allowed{Kind: t.Kind, Name: t.Name, Reason: t.Reason})
+			}
+		}
+	}
+	if !a.NewSystem && !a.SameBranch && len(a.Allow) == 0 {
+		return nil
+	}
+	return &a
+}
+
+// Accepting lets checks take for right what a record says that the drill's own did.
+func Accepting(checks []Check, a *reports.Accepted) []Check {
+	if a == nil {
+		return checks
+	}
+	checks = slices.Clone(checks)
+	for i, c := range checks {
+		switch c.(type) {
+		case Identity:
+			checks[i] = Identity{AllowNewSystem: a.NewSystem}
+		case CutOver:
+			checks[i] = CutOver{SameBranch: a.SameBranch}
+		case Structure:
+			checks[i] = Structure{Allow: allowing(a.Allow)}
+		}
+	}
+	return checks
+}
+
+func allowing(allow []reports.Allowed) (all []Tolerance) {
+	for _, a := range allow {
+		all = append(all, Tolerance{Kind: a.Kind, Name: a.Name, Reason: a.Reason})
+	}
+	return all
+}
 
 // Pertinent leaves out the waivers of checks that only level deep has, where these are not run: a scenario may waive them
 // and be run at another level.

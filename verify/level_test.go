@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -148,5 +149,30 @@ func TestWaiversOfDeepChecksAreForDeep(t *testing.T) {
 	}
 	if got := Pertinent(waivers, append(Default(), Replicas{})); len(got) != 2 {
 		t.Errorf("at level deep: %v", got)
+	}
+}
+
+// What a scenario's own checks take for right goes through the record to whoever judges it again: a drill that passed would
+// be red there, for a difference that its owner accepts.
+func TestWhatADrillAcceptsIsKept(t *testing.T) {
+	own := Default()
+	for i, c := range own {
+		switch c.(type) {
+		case Identity:
+			own[i] = Identity{AllowNewSystem: true}
+		case CutOver:
+			own[i] = CutOver{SameBranch: true}
+		case Structure:
+			own[i] = Structure{Allow: []Tolerance{{Kind: "setting", Name: "x", Reason: "y"}}}
+		}
+	}
+	if again := Accepting(Default(), Accepts(own)); !reflect.DeepEqual(again, own) {
+		t.Errorf("got %+v, want %+v", again, own)
+	}
+	if a := Accepts(Default()); a != nil {
+		t.Errorf("the default checks accept %+v", a)
+	}
+	if again := Accepting(Default(), nil); !reflect.DeepEqual(again, Default()) {
+		t.Errorf("without anything accepted: %+v", again)
 	}
 }

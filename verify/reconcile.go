@@ -16,6 +16,7 @@ type ReconcileOptions struct {
 	FaultNS    int64 // the fault's first effect
 	DeclaredNS int64 // the recovery was started
 	CutNS      int64 // the first cut-over: until then clients wrote to the old store; 0 takes DeclaredNS
+	TakenNS    int64 // after the last cut-over: the recovered store took what was sent then; 0 without one
 	AfterNS    int64 // the service was back for good: what was sent after that and acknowledged must be there
 }
 
@@ -276,6 +277,14 @@ func (c *reconciler) count() {
 	}
 }
 
+// after is from when on nothing that is acknowledged may be lost; 0 is not known.
+func (o ReconcileOptions) after() int64 {
+	if o.TakenNS > 0 && (o.AfterNS == 0 || o.TakenNS < o.AfterNS) {
+		return o.TakenNS
+	}
+	return o.AfterNS
+}
+
 func (c *reconciler) lose(k *known) {
 	r := &c.r
 	r.Lost++
@@ -287,7 +296,7 @@ func (c *reconciler) lose(k *known) {
 		r.LostBeforeMark++
 		c.violate(LostBefore, "", strconv.FormatUint(k.ID, 10), describe(k))
 	}
-	if c.o.AfterNS > 0 && k.InvokeNS > c.o.AfterNS {
+	if after := c.o.after(); after > 0 && k.InvokeNS > after {
 		c.violate(LostAfter, "", strconv.FormatUint(k.ID, 10), describe(k))
 	}
 }

@@ -153,7 +153,7 @@ func (c *reconciler) cleanCut() {
 		return
 	}
 	for _, k := range c.ops {
-		if k.lost() && k.InvokeNS > taken.ReturnNS && (c.o.AfterNS == 0 || k.InvokeNS <= c.o.AfterNS) {
+		if k.lost() && k.InvokeNS > taken.ReturnNS && (c.o.after() == 0 || k.InvokeNS <= c.o.after()) {
 			c.violate(LostAfter, "", strconv.FormatUint(k.ID, 10),
 				fmt.Sprintf("%s is lost and was sent after %s, which the recovered store took", describe(k), describe(taken)))
 		}

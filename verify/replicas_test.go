@@ -133,6 +133,7 @@ func TestOnlyOneServerMayTakeWrites(t *testing.T) {
 // serverIs is one server as a client meets it.
 type serverIs struct {
 	refuses, dead  bool
+	full           bool // of errors that say nothing of writes
 	start          error
 	started, asked int
 }
@@ -160,11 +161,20 @@ func (s oneServer) Dial(context.Context, string) (probe.Asker, error) {
 type asks struct{ *serverIs }
 
 func (s asks) Ask(context.Context, string, probe.Canary) error {
-	if s.asked++; s.refuses {
-		return errors.New("read-only")
+	s.asked++
+	switch {
+	case s.full:
+		return errors.New("no space left on device")
+	case s.refuses:
+		return errReadOnly
 	}
 	return nil
 }
+
+var errReadOnly = errors.New("read-only")
+
+func (s oneServer) TakesNoWrites(err error) bool { return errors.Is(err, errReadOnly) }
+
 func (asks) Close() error { return nil }
 
 // A server that is down is started before it is asked: an old primary that only died is not fenced.
@@ -179,6 +189,8 @@ func TestAServerThatIsDownIsStartedAndAsked(t *testing.T) {
 		{"dead and not fenced", serverIs{dead: true}, fenced{Accepted: true, Started: true}},
 		{"dead and fenced", serverIs{dead: true, refuses: true}, fenced{Refused: "read-only", Started: true}},
 		{"does not start", serverIs{dead: true, start: &fixtures.ExitError{Node: "n"}}, fenced{Down: "`` on node \"n\": exit status 0 without a word"}},
+		{"cannot write for another reason", serverIs{full: true}, fenced{Unclear: "it failed, and not because it takes no writes: no space left on device"}},
+		{"does not start on a full disk", serverIs{dead: true, start: errors.New("No space left on device")}, fenced{Unclear: "its disk is full, which is no fence: No space left on device"}},
 		{"nobody could try", serverIs{dead: true, start: errors.New("no docker")}, fenced{Unclear: "it could not be started: no docker"}},
 	} {
 		f, sys := fenced{Address: "a:1"}, oneServer{serverIs: &c.is}

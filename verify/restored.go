@@ -14,11 +14,7 @@ import (
 func OfRestore(r *reports.Restore) []Check {
 	checks := []Check{Preflight{}, Plan{}, Restored{}}
 	if r.Manifest != nil {
-		var allow []Tolerance
-		for _, a := range r.Allow {
-			allow = append(allow, Tolerance{Kind: a.Kind, Name: a.Name, Reason: a.Reason})
-		}
-		checks = append(checks, Provenance{}, Contents{}, Structure{Allow: allow})
+		checks = append(checks, Provenance{}, Contents{}, Structure{Allow: allowing(r.Allow)})
 	} else {
 		checks = append(checks, Readable{})
 	}

@@ -202,6 +202,10 @@ func wrongTraffic() []sabotage {
 			}
 			panic("every write was built upon")
 		}},
+		{id: "G4", what: "beside: the recovered store forgot all that it took at first, before the recovery ended", plot: plot{beside: true}, do: func(s *scene) {
+			s.rec.Recovery.EndedNS = 24 * second
+			forget(sent(startNS, 22*second))(s)
+		}},
 		{id: "G4", what: "beside: a write to the old store was carried over out of order", plot: plot{beside: true}, do: func(s *scene) {
 			s.survived[s.ops[slices.IndexFunc(s.ops, func(o ledger.Op) bool {
 				return o.InvokeNS > declaredNS+second && o.Kind == "insert" && o.Outcome == ledger.Acknowledged

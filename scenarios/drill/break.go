@@ -46,6 +46,10 @@ func (d *Drill) Break(ctx context.Context, f faults.Fault) error {
 }
 
 func (d *Drill) breakIt(ctx context.Context, f faults.Fault) error {
+	// The checks of a store that was never damaged would pass whatever the recovery did.
+	if faults.IsSilent(f) && !d.scenario.MustRefuse && !verify.LookBeyond(d.scenario.Checks, d.scenario.Waivers) {
+		return fmt.Errorf("%s is seen neither by clients nor in the store's contents, and no check of this drill looks anywhere else: a recovery that does nothing would pass. Add verify.Replicas, verify.Archive, verify.Rearmed or a check of your own to Scenario.Checks", f.Describe().Name)
+	}
 	if err := d.waitCorrect(ctx, d.clock.NowNS(), wellLimit); err != nil {
 		return fmt.Errorf("the service is not healthy before the fault: %w", err)
 	}
@@ -56,7 +60,7 @@ func (d *Drill) breakIt(ctx context.Context, f faults.Fault) error {
 	desc := f.Describe()
 	*d.rec.Fault = reports.Fault{
 		Name: desc.Name, Class: desc.Class, Description: desc.Detail, Notes: desc.Notes,
-		InjectNS: in.StartNS, InjectedNS: in.EndNS, EffectNS: in.EndNS,
+		InjectNS: in.StartNS, InjectedNS: in.EndNS, EffectNS: d.firstEffect(f, in.EndNS),
 	}
 	if err != nil {
 		return err
@@ -102,11 +106,17 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 	case err == nil:
 		rf.Proven = true
 		rf.EffectNS = min(rf.EffectNS, max(bad.AtNS, rf.InjectNS))
-		if _, proves := f.(faults.Prover); faults.SeenByClock(f) && !proves {
-			if err := d.lasts(ctx, rf.InjectNS); err != nil {
-				rf.Proven = false
-				return fmt.Errorf("%w: %s: %w", ErrNoEffect, rf.Description, err)
-			}
+		_, proves := f.(faults.Prover)
+		watch := func(context.Context, int64) error { return nil }
+		switch {
+		case faults.EndsByItself(f):
+			watch = d.outlasts
+		case faults.SeenByClock(f) && !proves:
+			watch = d.lasts
+		}
+		if err := watch(ctx, rf.InjectNS); err != nil {
+			rf.Proven = false
+			return fmt.Errorf("%w: %s: %w", ErrNoEffect, rf.Description, err)
 		}
 		return d.save()
 	case faults.SeenByClock(f):
@@ -146,6 +156,30 @@ func (d *Drill) lasts(ctx context.Context, since int64) error {
 	}
 }
 
+// outlasts watches an outage that may end by itself: one that does so within the limit is nothing that a recovery could end.
+func (d *Drill) outlasts(ctx context.Context, since int64) error {
+	ctx, cancel := context.WithTimeout(ctx, seenLimit)
+	defer cancel()
+	_, err := d.prober.WaitCorrect(ctx, since, d.scenario.Consecutive)
+	switch {
+	case err == nil:
+		return errors.New("the service was well again by itself, without any recovery")
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return nil
+	}
+	return err
+}
+
+// firstEffect is when a fault began to do damage: with the end of its injection, unless it says that it was earlier.
+func (d *Drill) firstEffect(f faults.Fault, endNS int64) int64 {
+	if g, ok := f.(faults.Gradual); ok {
+		if at := g.FirstEffect(); !at.IsZero() {
+			return min(endNS, d.clock.NS(at))
+		}
+	}
+	return endNS
+}
+
 func answersSince(series []probe.Answer, ns int64) []probe.Answer {
 	return slices.DeleteFunc(series, func(a probe.Answer) bool { return a.AtNS < ns })
 }
@@ -166,6 +200,7 @@ func (d *Drill) damage(ctx context.Context, f faults.Fault) ([]reports.Finding, 
 	if rows, err = d.watchRest(f, rows); err != nil {
 		return nil, err
 	}
+	d.spoiled = rows
 	d.watch(rows)
 	return findings, nil
 }

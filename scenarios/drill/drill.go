@@ -19,6 +19,7 @@ import (
 	"github.com/recoverydrill/gameday/fixtures/probe"
 	"github.com/recoverydrill/gameday/fixtures/traffic"
 	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/verify"
 	"github.com/recoverydrill/gameday/verify/sabotage"
 )
 
@@ -39,6 +40,7 @@ type Drill struct {
 
 	marks    map[string]*taken
 	latest   *taken             // the last mark before the fault: what proof and verification compare with
+	spoiled  []faults.Rows      // what was damaged, as far as the service clock can ask about it
 	damaged  *fixtures.Manifest // what the proof of the damage found; nil where nobody surveyed
 	fault    faults.Fault
 	restored *restoring                    // nil but in a drill that restores a real backup
@@ -49,6 +51,8 @@ type Drill struct {
 	meter    *meter         // of the recovery that runs
 	pressed  func() float64 // since the recovery began; nil before
 	verified bool
+	withheld []string             // secrets that the recovery was given by the scenario
+	own      *reports.CheckResult // what the scenario itself had to say; nil is nothing
 	finished bool
 	mu       sync.Mutex // guards the recovery's part of the record, which its output fills
 }
@@ -58,6 +62,7 @@ type taken struct {
 	mark     fixtures.Mark
 	manifest *fixtures.Manifest
 	dir      string // of its rows files, relative to the evidence directory
+	canaries []probe.Canary
 }
 
 // Options are what a drill gets from whoever runs it.
@@ -118,7 +123,7 @@ func (d *Drill) newRecord() (*reports.Record, error) {
 	return &reports.Record{
 		SchemaVersion: reports.Schema, Run: d.run.ID, Dir: d.dir, Scenario: s.Name, Title: s.Title, Owner: s.Owner, Disaster: s.Disaster,
 		Runbook: s.Runbook, File: s.File, Line: s.Line, Reproduce: s.Reproduce, Seed: s.Seed, Nonce: hex.EncodeToString(nonce),
-		Level: s.Level, Started: d.clock.Zero().UTC(), Host: host(), System: d.sys.Info(), Answers: s.Answers, Waivers: s.Waivers, Tolerate: s.Tolerate, MustRefuse: s.MustRefuse, PlanDigest: s.PlanDigest,
+		Level: s.Level, Started: d.clock.Zero().UTC(), Host: host(), System: d.sys.Info(), Answers: s.Answers, Waivers: s.Waivers, Tolerate: s.Tolerate, Accepted: verify.Accepts(s.Checks), MustRefuse: s.MustRefuse, PlanDigest: s.PlanDigest,
 		Objective: reports.Objective{RTOMS: s.Objective.RTO.Milliseconds(), RPOMS: s.Objective.RPO.Milliseconds(), LostWrites: s.Objective.LostWrites, LostRows: s.Objective.LostRows},
 		Service:   reports.Service{IntervalMS: 20, Needed: s.Consecutive},
 	}, nil
@@ -255,7 +260,7 @@ func (d *Drill) secrets() []string {
 	if r, ok := d.sys.(fixtures.Responder); ok {
 		all = append(all, r.Secrets()...)
 	}
-	return all
+	return append(all, d.withheld...)
 }
 
 // detail says more about the phase that runs.
@@ -265,5 +270,8 @@ func (d *Drill) detail(format string, args ...any) {
 
 // Phase spans work of the scenario's own, so that it shows in the report.
 func (d *Drill) Phase(ctx context.Context, name string, do func(context.Context) error) error {
+	if name == verify.HoldPhase {
+		return d.refused(fmt.Errorf("phase %q: the name is the harness's own: answers in it do not count", name))
+	}
 	return d.phase(ctx, name, do)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/verify"
 )
 
 // Finish ends the drill: it verifies what has not been verified yet if a recovery was run, heals the fault, cleans up
@@ -26,6 +27,7 @@ func (d *Drill) Finish(ctx context.Context) error {
 	errs := d.cleanUp(ctx)
 	d.rec.Finished = time.Now().UTC()
 	d.conclude()
+	d.addOwn()
 	var err error
 	if d.rec.Evidence, err = reports.Hash(d.dir); err != nil {
 		errs = append(errs, fmt.Errorf("list the evidence: %w", err))
@@ -36,6 +38,31 @@ func (d *Drill) Finish(ctx context.Context) error {
 		return fmt.Errorf("finish %s: %w", d.rec.Scenario, err)
 	}
 	return nil
+}
+
+// ScenarioEnded tells the drill that the scenario around it did not end well: an assertion of its own failed (failed), or
+// it was ended before it had made all of them (inconclusive). A drill whose checks have passed is not passed then, and its
+// record says why. It may be called before Finish and after it.
+func (d *Drill) ScenarioEnded(outcome reports.Outcome, why string) error {
+	d.own = &reports.CheckResult{
+		Name: "scenario", Promise: "the scenario's own assertions hold", Outcome: outcome, Total: 1,
+		Findings: []reports.Finding{{Outcome: outcome, Summary: why, Hint: "the checks have found nothing: look at what the scenario asks for besides"}},
+	}
+	if !d.finished {
+		return nil
+	}
+	d.addOwn()
+	return d.save()
+}
+
+// addOwn adds what the scenario itself had to say to a record that would be passed without it.
+func (d *Drill) addOwn() {
+	if d.own == nil || d.rec.Outcome != reports.Passed || d.rec.Sabotage != nil {
+		return
+	}
+	d.rec.Checks = append(d.rec.Checks, *d.own)
+	verify.Conclude(d.rec)
+	d.rec.Headline = reports.Headline(d.rec)
 }
 
 // cleanUp runs every clean-up, the latest first, each with a limit of its own.

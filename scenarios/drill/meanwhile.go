@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -136,7 +137,14 @@ func (d *Drill) perform(ctx context.Context, p *player, i int) {
 		<-ctx.Done()
 		return
 	}
-	await(ctx, *p.until, p.end)
+	select {
+	case <-p.end:
+		d.noteMeanwhile(i, func(m *reports.Meanwhile) {
+			m.Error = cmp.Or(m.Error, "the step at which it was to be healed began before it had taken effect: the recovery withstood nothing")
+		})
+	default:
+		await(ctx, *p.until, p.end)
+	}
 }
 
 // injectLimit is how long an injection and its proof may take while a recovery runs.
@@ -211,7 +219,7 @@ func (d *Drill) stepBegan(name string) {
 			p.begun = true
 			close(p.begin)
 		}
-		if p.until != nil && !p.over && p.until.step == name && name != "" {
+		if p.until != nil && !p.over && p.until.step == name && name != "" && (p.begun || p.at.step == "") { // not one before it
 			p.over = true
 			close(p.end)
 		}

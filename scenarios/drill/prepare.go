@@ -155,7 +155,7 @@ func (d *Drill) mark(ctx context.Context, label string) (*taken, error) {
 		}
 	}
 	d.detail("%s at %s", m.Name, m.Position)
-	return &taken{mark: m, manifest: manifest, dir: dir}, nil
+	return &taken{mark: m, manifest: manifest, dir: dir, canaries: d.rec.Canaries}, nil
 }
 
 // instant holds traffic while the position is fixed and the snapshot is opened.

@@ -57,7 +57,11 @@ func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...Rec
 		if !ok || t.mark != o.target {
 			return d.refused(fmt.Errorf("recover: the mark %q was not taken in this drill; it has the marks %q", o.target.Label, d.labels()))
 		}
-		d.latest, d.rec.Target = t, &t.mark
+		if t != d.latest { // what clients must find is what was there then
+			d.latest, d.rec.Canaries = t, t.canaries
+			d.watch(d.spoiled)
+		}
+		d.rec.Target = &t.mark
 	}
 	if b, ok := r.(recovery.Bound); ok {
 		if err := b.Possible(d.sys); err != nil {
@@ -84,6 +88,12 @@ func (d *Drill) recover(ctx context.Context, r recovery.Recovery, o recoverOptio
 	d.pressed = pressed()
 	if l, ok := r.(interface{ Line() []string }); ok {
 		rr.Command = l.Line()
+	}
+	if s, ok := r.(recovery.Secretive); ok {
+		d.withheld = s.Secrets()
+	}
+	if b, ok := r.(interface{ Begin() }); ok {
+		b.Begin()
 	}
 	if p, ok := r.(recovery.Privileged); ok {
 		rr.Privilege = p.Privilege()

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,10 @@ func (d *Drill) noteEnd(rr *reports.Recovery, err error) {
 		if said != "" {
 			rr.Error = "it said that it refuses (" + said + ") and ended with success: a command that refuses exits with another status than 0"
 		}
+		return
+	}
+	if errors.Is(err, recovery.ErrNotStruck) { // which says nothing of the recovery
+		d.rec.Error = cmp.Or(d.rec.Error, d.mask(err.Error()))
 		return
 	}
 	rr.Error = d.mask(err.Error())

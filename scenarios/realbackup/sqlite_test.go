@@ -28,7 +28,7 @@ import (
 const library = `
 PRAGMA journal_mode = wal;
 CREATE TABLE readers (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE loans (id INTEGER PRIMARY KEY AUTOINCREMENT, reader INTEGER NOT NULL, book TEXT NOT NULL, lent TEXT NOT NULL);
+CREATE TABLE loans (id INTEGER PRIMARY KEY AUTOINCREMENT, reader INTEGER NOT NULL, book TEXT NOT NULL, lent DATETIME NOT NULL);
 CREATE TABLE fines (id INTEGER PRIMARY KEY, loan INTEGER NOT NULL, cents INTEGER NOT NULL);
 CREATE INDEX loans_by_reader ON loans (reader);
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO readers SELECT i, 'reader ' || i FROM n;
@@ -80,7 +80,7 @@ func weaker(s *drill.RestoreScenario) {
 		Name: "no loan without its reader", Reason: "nobody would get the book back", SQL: "SELECT id, reader FROM loans WHERE reader NOT IN (SELECT id FROM readers)",
 		Of: "SELECT count(*) FROM loans", Breaks: "UPDATE loans SET reader = -1 WHERE id = 1",
 	}}
-	s.Freshness = []verify.Fresh{{Name: "the newest loan", SQL: "SELECT max(lent) FROM loans", AtMost: time.Hour}}
+	s.Freshness = []verify.Fresh{{Name: "the newest loan", SQL: "SELECT lent FROM loans ORDER BY lent DESC LIMIT 1", AtMost: time.Hour}}
 	s.RowBands = []verify.RowBand{{Table: "readers", Least: 400, Most: 600}, {Table: "loans", Least: 1500}}
 	s.Tables = []reports.Place{{Database: "main", Table: "main.fines"}}
 }
@@ -141,6 +141,7 @@ var _ = Describe("a real backup of SQLite", Label("sqlite", "realbackup"), func(
 		"weaker-too-old":          {sql("UPDATE loans SET lent = datetime(lent, '-2 days')"), func(_ shelf, r *drill.RestoreScenario) { weaker(r) }, reports.Failed, "the newest loan is"},
 		"weaker-too-few-rows":     {sql("DELETE FROM loans WHERE id > 1000"), func(_ shelf, r *drill.RestoreScenario) { weaker(r) }, reports.Failed, "loans has 1000 rows"},
 		"weaker-table-left-out":   {sql("DROP TABLE fines"), func(_ shelf, r *drill.RestoreScenario) { weaker(r) }, reports.Failed, "main.fines is missing, which must be there"},
+		"weaker-read-only":        {`chmod 0444 "$GAMEDAY_DATA/app.db"`, func(_ shelf, r *drill.RestoreScenario) { weaker(r) }, reports.Failed, "takes no writes: nobody may write to app.db"},
 		"weaker-never-fires": {"", func(_ shelf, r *drill.RestoreScenario) {
 			weaker(r)
 			r.Invariants[0].SQL = "SELECT id FROM loans WHERE reader IS NULL"
