@@ -75,7 +75,7 @@ func rpaTile(r *Record) tile {
 	t.Value, t.Outcome = lossText(r), Passed
 	n := r.Objective.LostWrites
 	switch {
-	case r.Objective.RPOMS > 0 && r.Traffic.RPAMS > r.Objective.RPOMS, n != nil && r.Traffic.Lost > *n:
+	case r.Objective.RPOMS > 0 && r.Traffic.RPAMS-r.Traffic.RPAOwnMS > r.Objective.RPOMS, n != nil && r.Traffic.Lost > *n:
 		t.Outcome = Failed
 	case r.Objective.RPOMS <= 0 && n == nil, failedOr(r) == Failed: // a small loss is no comfort beside wrong data
 		t.Plain = true

@@ -259,7 +259,11 @@ func lossText(r *Record) string {
 	if r.Traffic.Lost == 0 {
 		return "0 writes"
 	}
-	return plural(r.Traffic.Lost, "write") + " / " + reached(r.Traffic.RPAMS, r.Objective.RPOMS)
+	text := plural(r.Traffic.Lost, "write") + " / " + reached(r.Traffic.RPAMS, r.Objective.RPOMS)
+	if own := r.Traffic.RPAOwnMS; own > 0 && r.Objective.RPOMS > 0 && r.Traffic.RPAMS > r.Objective.RPOMS {
+		text += ", " + duration(own) + " of it the drill's own"
+	}
+	return text
 }
 
 // backText says what is back, as far as checks that looked at all of it say so.

@@ -26,6 +26,7 @@ func summariseTraffic(rec *reports.Record, e *Evidence) {
 		t.AcknowledgedBeforeMark, t.AcknowledgedAfter = r.AcknowledgedBeforeMark, r.AcknowledgedAfter
 		if e.Rows != nil && r.Acknowledged > 0 {
 			t.Lost, t.LostBeforeMark, t.RPAMS, t.Judged = r.Lost, r.LostBeforeMark, milliseconds(r.RPANS), true
+			t.RPAOwnMS = milliseconds(harnessNS(rec, r))
 		}
 	}
 	rec.Traffic = t
