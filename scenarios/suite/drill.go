@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 
 	"github.com/recoverydrill/gameday/fixtures"
 	recovery "github.com/recoverydrill/gameday/recover"
@@ -96,11 +97,7 @@ func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 	if d != nil {
 		ginkgo.AddReportEntry("drill", &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
 		ginkgo.DeferCleanup(func(ctx context.Context) error {
-			err := d.Finish(ctx)
-			if werr := st.report(); werr != nil {
-				return werr
-			}
-			return err
+			return errors.Join(ended(d), d.Finish(ctx), st.report())
 		}, ginkgo.NodeTimeout(cleanupLimit))
 	}
 	switch {
@@ -112,6 +109,24 @@ func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 	return &Drill{d}
 }
 
+// ended tells a drill how its spec has ended: a report that is read without Ginkgo's must not say passed where the spec did not.
+func ended(d *drill.Drill) error {
+	spec := ginkgo.CurrentSpecReport()
+	if !spec.Failed() {
+		return nil
+	}
+	outcome, what := reports.Failed, "the scenario's own assertion failed"
+	if !spec.State.Is(types.SpecStateFailed | types.SpecStatePanicked) {
+		outcome, what = reports.Inconclusive, "the scenario was ended before it had made all its assertions"
+	}
+	why := strings.Join(strings.Fields(spec.Failure.Message), " ")
+	if len(why) > 300 {
+		why = strings.ToValidUTF8(why[:300], "") + "…"
+	}
+	at := spec.Failure.Location
+	return d.ScenarioEnded(outcome, fmt.Sprintf("%s (%s:%d): %s", what, filepath.Base(at.FileName), at.LineNumber, why))
+}
+
 // withEvidence is an error for people, with the place to look.
 func withEvidence(err error, dir string) string { return fmt.Sprintf("%v\nevidence: %s", err, dir) }
 
@@ -121,12 +136,12 @@ type entry struct{ *reports.Record }
 func (e *entry) String() string { return e.Headline }
 
 // report writes the run's reports anew, after each drill, so that a killed run has those of the drills before.
-func (st *stage) report() error {
+func (st *stage) report(options ...reports.Option) error {
 	drills, err := reports.ReadRun(st.run.Dir)
 	if err != nil {
 		return fmt.Errorf("read the run's records: %w", err)
 	}
-	return reports.WriteAll(st.run.Dir, drills)
+	return reports.WriteAll(st.run.Dir, drills, options...)
 }
 
 // cannotBegin leaves a record of a drill that could not begin, so that it is never silently missing, and fails the spec.

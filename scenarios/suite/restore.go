@@ -35,7 +35,7 @@ func Restore(ctx context.Context, blueprint fixtures.Blueprint, s drill.RestoreS
 	}
 	ginkgo.AddReportEntry("drill", &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
 	finish := func(ctx context.Context) error { return errors.Join(d.Finish(ctx), st.report()) }
-	ginkgo.DeferCleanup(finish, ginkgo.NodeTimeout(cleanupLimit))
+	ginkgo.DeferCleanup(func(ctx context.Context) error { return errors.Join(ended(d), finish(ctx)) }, ginkgo.NodeTimeout(cleanupLimit))
 	if err == nil {
 		if err = d.Restore(ctx, r); errors.Is(err, drill.ErrPlanned) {
 			ginkgo.Skip(drill.ErrPlanned.Error())

@@ -5,7 +5,11 @@ import (
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 	"github.com/onsi/gomega"
+
+	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/scenarios/drill"
 )
 
 const (
@@ -27,7 +31,38 @@ func Run(t *testing.T, description string) {
 	if deadline, ok := t.Deadline(); ok {
 		config.Timeout = min(config.Timeout, beforeDeadline(time.Until(deadline)))
 	}
+	ginkgo.ReportAfterSuite("gameday's reports", func(r ginkgo.Report) {
+		if err := reportSkipped(r); err != nil {
+			ginkgo.Fail(err.Error())
+		}
+	})
 	ginkgo.RunSpecs(t, description, config, reporter)
+}
+
+// reportSkipped writes the run's reports once more where specs were asked for and not run: they must not be missing in them.
+func reportSkipped(r ginkgo.Report) error {
+	st := staged.Load()
+	if st == nil {
+		return nil // no drill was begun: there is no report
+	}
+	var left []reports.Skip
+	for _, s := range r.SpecReports {
+		switch {
+		case s.LeafNodeType != types.NodeTypeIt:
+		case s.State == types.SpecStateSkipped && s.Failure.Message != "" && s.Failure.Message != drill.ErrPlanned.Error():
+			left = append(left, reports.Skip{Scenario: s.FullText(), Reason: s.Failure.Message})
+		case s.State == types.SpecStatePending && !filtered(r.SuiteConfig): // reported whatever the filters say
+			left = append(left, reports.Skip{Scenario: s.FullText(), Reason: "pending"})
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	return st.report(reports.WithSkipped(left...))
+}
+
+func filtered(c types.SuiteConfig) bool {
+	return c.LabelFilter != "" || len(c.FocusStrings)+len(c.SkipStrings)+len(c.FocusFiles)+len(c.SkipFiles) > 0
 }
 
 // beforeDeadline keeps time back for the clean-up, at most half of what there is.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/onsi/ginkgo/v2"
 
@@ -33,6 +34,9 @@ type stage struct {
 }
 
 var shared = sync.OnceValues(newStage)
+
+// staged is what shared has made; nil before a drill has asked for it.
+var staged atomic.Pointer[stage]
 
 func newStage() (*stage, error) {
 	conf := config.Config{}
@@ -69,6 +73,7 @@ func newStage() (*stage, error) {
 	if err := config.CheckProvider(s.on); err != nil {
 		return nil, fmt.Errorf("%s: %w", config.OnVariable, err)
 	}
+	defer staged.Store(s)
 	s.images = images.New(images.Options{Overrides: conf.Images, Build: true, Log: s.progress})
 	return s, nil
 }

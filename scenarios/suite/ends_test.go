@@ -1,0 +1,84 @@
+package suite_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/recoverydrill/gameday/reports"
+)
+
+// A record, a JUnit file and a page are read without Ginkgo's report: they say neither passed of a drill whose scenario says
+// otherwise, nor nothing of one that was left out.
+func TestReportsSayHowTheSpecEnded(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs drills")
+	}
+	binary := filepath.Join(t.TempDir(), "ends.test")
+	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", binary, "./testdata/ends").CombinedOutput(); err != nil {
+		t.Fatalf("compile: %v\n%s", err, out)
+	}
+	run := func(args ...string) (string, map[string]*reports.Record) {
+		t.Helper()
+		dir := t.TempDir()
+		cmd := exec.CommandContext(t.Context(), binary, args...) //nolint:gosec // our own binary
+		cmd.Env = append(os.Environ(), "GAMEDAY_REPORT_DIR="+dir)
+		out, err := cmd.CombinedOutput()
+		runs, _ := filepath.Glob(filepath.Join(dir, "*"))
+		if err == nil != (len(args) > 1) || len(runs) != 1 {
+			t.Fatalf("%v, runs %v:\n%s", err, runs, out)
+		}
+		drills, err := reports.ReadRun(runs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]*reports.Record{}
+		for _, d := range drills {
+			found[d.Record.Scenario] = d.Record
+		}
+		return runs[0], found
+	}
+	// The one that ends the suite is the last but one in the file: what comes after it does not run.
+	dir, got := run("-ginkgo.skip=left out")
+	for name, want := range map[string]struct {
+		outcome reports.Outcome
+		says    string // a pattern
+	}{
+		"passes": {reports.Passed, `PASSED passes \(level full\): RTA`},
+		"before": {reports.Failed, `the scenario's own assertion failed \(ends_test.go:\d+\): Expected <string>: invoices to equal <string>: decrypted`},
+		"after":  {reports.Failed, `the scenario's own assertion failed \(ends_test.go:\d+\): Expected`},
+		"late":   {reports.Inconclusive, "the scenario was ended before it had made all its assertions"},
+	} {
+		rec := got[name]
+		if rec == nil {
+			t.Errorf("%s left no record", name)
+			continue
+		}
+		if outcome, _ := reports.Verdict(rec); outcome != want.outcome || !regexp.MustCompile(want.says).MatchString(rec.Headline) {
+			t.Errorf("%s: %s, %q", name, outcome, rec.Headline)
+		}
+	}
+	if text := read(t, filepath.Join(dir, reports.JUnitFile)); !strings.Contains(text, `tests="4" failures="2" errors="1"`) {
+		t.Errorf("JUnit says %.400s", text)
+	}
+	dir, _ = run("-ginkgo.focus=passes|left out", "-ginkgo.v")
+	for file, want := range map[string]string{
+		reports.JUnitFile: "restic is missing", reports.HTMLFile: "restic is missing", reports.SummaryFile: "1 not run",
+	} {
+		if text := read(t, filepath.Join(dir, file)); !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q", file, want)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

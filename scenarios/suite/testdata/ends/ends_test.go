@@ -1,0 +1,54 @@
+// Package ends is a suite whose drills pass their checks, and whose specs end in other ways.
+package ends
+
+import (
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/recoverydrill/gameday/faults"
+	"github.com/recoverydrill/gameday/fixtures/dataset"
+	"github.com/recoverydrill/gameday/fixtures/sqlite"
+	"github.com/recoverydrill/gameday/fixtures/traffic"
+	"github.com/recoverydrill/gameday/recover/litestream"
+	"github.com/recoverydrill/gameday/reports"
+	"github.com/recoverydrill/gameday/scenarios/drill"
+	"github.com/recoverydrill/gameday/scenarios/suite"
+)
+
+func TestDrills(t *testing.T) { suite.Run(t, "ends") }
+
+// recovered is a drill up to its verification, which passes.
+func recovered(ctx SpecContext, name string) *suite.Drill {
+	GinkgoHelper()
+	d := suite.Begin(ctx, suite.Start(ctx, sqlite.Store{Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.1})}), drill.Scenario{
+		Name: name, Owner: "gameday", Disaster: "Somebody drops the payments table.",
+		Answers: []reports.Question{reports.InService}, Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
+	})
+	Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
+	good := d.Mark(ctx, "before the drop")
+	Expect(d.Break(ctx, faults.DropTable("payments"))).To(Succeed())
+	Expect(d.Recover(ctx, litestream.Procedure{Kind: litestream.Time, InPlace: true}, drill.To(good))).To(Succeed())
+	return d
+}
+
+var _ = Describe("a drill", func() {
+	It("passes", func(ctx SpecContext) {
+		Expect(recovered(ctx, "passes").Verify(ctx)).To(suite.HavePassed())
+	})
+	It("fails an assertion before the verdict", func(ctx SpecContext) {
+		recovered(ctx, "before")
+		Expect("invoices").To(Equal("decrypted"))
+	})
+	It("fails an assertion after the verdict", func(ctx SpecContext) {
+		Expect(recovered(ctx, "after").Verify(ctx)).To(suite.HavePassed())
+		Expect("invoices").To(Equal("decrypted"))
+	})
+	It("runs out of time after the verdict", func(ctx SpecContext) {
+		Expect(recovered(ctx, "late").Verify(ctx)).To(suite.HavePassed())
+		AbortSuite("somebody ends it")
+	})
+	It("is left out", func() { Skip("restic is missing") })
+})
