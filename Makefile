@@ -34,16 +34,24 @@ help: ## list the targets
 .PHONY: check
 check: fmt-check vet lint test-short ## format, vet, lint, layers and the tests without servers: under a minute
 
-# The suites that ship, of which the matrix of drills is made, and all of them, with recoveries that are broken or
-# interrupted. They take a filter of labels. Older versions are drilled as local processes by scenarios/ground.
+# The suites that ship, of which the matrix of drills is made, and all of them but the main drill, with recoveries that are
+# broken or interrupted. They take a filter of labels. Older versions are drilled as local processes by scenarios/ground.
 SHIPPED := ./scenarios/postgres ./scenarios/mysql ./scenarios/sqlite ./scenarios/derived
-SUITES := ./scenarios/flagship $(SHIPPED) ./scenarios/sabotage
+SUITES := $(SHIPPED) ./scenarios/sabotage
 DRILLS ?= !full && !version=15 && !version=18 && !version=10.11
 
+# Of the tests beside the drills, those that take longest. `make test` leaves them out, `make test-more` runs no others.
+LONG := ^(TestMySQL|TestMariaDB|TestEngineContract.*|TestContractSees.*|TestShopOn(MySQL|MariaDB|Postgres).*|TestContentsOf(MySQL|Postgres)|TestStructureOf(MySQL|Postgres)|TestTheOldDataStaysUntilTheCopyIsSound|TestRecovery|TestPgBackRest|TestOneMillionRows)$$
+
 .PHONY: test
-test: docker images servers ## all tests, with real servers
-	$(GO) test -count=1 -p 2 -timeout $(TEST_TIMEOUT) $$($(GO) list ./... | grep -v /scenarios/)
-	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $$($(GO) list ./scenarios/... | grep -vxF "$$($(GO) list $(SUITES) ./scenarios/crash)")
+test: docker images servers ## the tests on real servers, and the main drill on each engine: some 15 minutes where the images are
+	$(GO) test -count=1 -p 2 -timeout $(TEST_TIMEOUT) -skip '$(LONG)' $$($(GO) list ./... | grep -v /scenarios/)
+	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) ./scenarios/flagship -ginkgo.label-filter='$(DRILLS)'
+
+.PHONY: test-more
+test-more: docker images servers ## the tests that take longer, and the other drills: some 40 minutes; .ci/run does both
+	$(GO) test -count=1 -p 2 -timeout $(TEST_TIMEOUT) -run '$(LONG)' ./fixtures/... ./recover/... ./verify/...
+	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $$($(GO) list ./scenarios/... | grep -vxF "$$($(GO) list $(SUITES) ./scenarios/flagship ./scenarios/crash)")
 	$(GO) test -count=1 -run TestOutcomes ./scenarios/crash
 	$(GO) test -count=1 -p 1 -timeout $(TEST_TIMEOUT) $(SUITES) $(INTERRUPTED) -ginkgo.label-filter='$(DRILLS)'
 
@@ -53,7 +61,7 @@ test-all: DRILLS := full || !full
 test-all: TEST_IMAGES += $(OTHER_IMAGES)
 test-all: INTERRUPTED := ./scenarios/crash
 test-all: TEST_TIMEOUT := 90m
-test-all: test ## the same on every version of every engine, every fault, every broken and every interrupted recovery: hours
+test-all: test test-more ## the same on every version of every engine, every fault, every broken and every interrupted recovery: hours
 
 .PHONY: sabotage
 sabotage: $(if $(filter process embedded,$(ON)),,docker images) ## every broken recovery on every version of every engine, into docs/sabotages.json; ON=process for those that are installed here
