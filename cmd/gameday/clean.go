@@ -32,7 +32,11 @@ touched.`,
 			switch {
 			case dry:
 				did = "would remove"
-				things, err = leftovers(cmd.Context())
+				var kept []string
+				things, kept, err = leftovers(cmd.Context())
+				for _, t := range kept {
+					fmt.Fprintf(a.out, "keeps %s\n", t)
+				}
 			case run != "":
 				whose = "run " + run
 				things, err = everywhere(
@@ -59,9 +63,13 @@ touched.`,
 	return cmd
 }
 
-// leftovers lists what dead runs have left, in containers and on this host.
-func leftovers(ctx context.Context) ([]string, error) {
-	return everywhere(func() ([]string, error) { return container.Leftovers(ctx) }, rundir.Leftovers)
+// leftovers lists what dead runs have left, in containers and on this host, and what is kept although nobody may need it.
+func leftovers(ctx context.Context) (dead, kept []string, err error) {
+	dead, err = everywhere(func() (dead []string, err error) {
+		dead, kept, err = container.Leftovers(ctx)
+		return dead, err
+	}, rundir.Leftovers)
+	return dead, kept, err
 }
 
 // everywhere joins what was done in several places.

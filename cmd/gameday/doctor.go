@@ -215,7 +215,7 @@ func lookAtPorts(context.Context) advice {
 }
 
 func lookAtLeftovers(ctx context.Context) advice {
-	left, err := leftovers(ctx)
+	left, _, err := leftovers(ctx)
 	absent := (*docker.AbsentError)(nil)
 	switch {
 	case errors.As(err, &absent):

@@ -23,8 +23,9 @@ func (a *app) planCommand() *cobra.Command {
 will do and what it needs, and does not run it. It prints the steps with the digest of the
 plan, which a scenario may pin (PlanDigest), and each need with what there is of it.
 
-A recovery that tells no plan, or cannot, is said so, and the exit code is 3. Needs that are
-not met are shown; they do not change the exit code. Nothing is kept.`,
+A recovery that tells no plan, or cannot, or cannot look for what it needs, is said so, and the
+exit code is 3. Needs that are not met are shown; they do not change the exit code. Nothing is
+kept.`,
 		Example: `  gameday plan ./scenarios/postgres --label full
   gameday plan ./drills --focus 'dropped table' --output json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,7 +50,7 @@ type plannedDrill struct {
 	Recovery  string                `json:"recovery"`
 	Plan      *reports.RecoveryPlan `json:"plan"`      // null where it tells none
 	Preflight *reports.Preflight    `json:"preflight"` // null where it does not say what it needs
-	Problem   string                `json:"problem"`   // why there is no plan; "" where there is one
+	Problem   string                `json:"problem"`   // why there is no plan, or not all of it; "" where there is
 
 	text string
 }
@@ -116,6 +117,8 @@ func (l *leftBehind) planned(pkg string) []plannedDrill {
 			p.Problem = rec.Name + " refuses: " + rec.Plan.Refused
 		case rec.Plan.Error != "":
 			p.Problem = rec.Name + " could not tell its plan: " + rec.Plan.Error
+		case rec.Preflight != nil && rec.Preflight.Error != "":
+			p.Problem = rec.Name + " could not look for what it needs: " + rec.Preflight.Error
 		}
 		all = append(all, p)
 	}

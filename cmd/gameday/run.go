@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -262,7 +263,8 @@ func (o runOptions) load() (config.Config, error) {
 	return c, err
 }
 
-// find returns the suites among the patterns. None at all is a mistake of the caller.
+// find returns the suites among the patterns. None at all is a mistake of the caller, and so is a package that is named and
+// is none.
 func (a *app) find(ctx context.Context, patterns []string) ([]suites.Suite, error) {
 	if len(patterns) == 0 {
 		patterns = []string{"./..."}
@@ -273,6 +275,15 @@ func (a *app) find(ctx context.Context, patterns []string) ([]suites.Suite, erro
 	}
 	if len(found) == 0 {
 		return nil, usagef("no drills in %s: no package there has tests that import\n%s", strings.Join(patterns, " "), a.adapter)
+	}
+	named, err := suites.Packages(ctx, patterns)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range named {
+		if !slices.ContainsFunc(found, func(s suites.Suite) bool { return s.Package == p }) {
+			return nil, usagef("no drills in %s: its tests, as they are built here, do not import\n%s", p, a.adapter)
+		}
 	}
 	return found, nil
 }

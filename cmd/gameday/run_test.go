@@ -166,7 +166,7 @@ func TestRunWeighsEverythingThatASuiteLeaves(t *testing.T) {
 
 func TestRunPrintsVerdictReportAndProgress(t *testing.T) {
 	t.Setenv("FAKE", "passes")
-	c := gameday(t, "run", "./testdata/fake", "./testdata/plain", "--label", "flagship")
+	c := gameday(t, "run", "./testdata/fake", "--label", "flagship")
 	if c.code != 0 {
 		t.Fatalf("exit code %d, stderr:\n%s", c.code, c.err.String())
 	}
@@ -182,6 +182,33 @@ func TestRunPrintsVerdictReportAndProgress(t *testing.T) {
 	}
 	if strings.Contains(c.err.String(), "what a suite prints") {
 		t.Errorf("a suite that ended well is to be quiet:\n%s", c.err.String())
+	}
+}
+
+// What a suite has written last knows nothing of the drill in which it died.
+func TestRunWritesTheReportsOfASuiteThatDied(t *testing.T) {
+	t.Setenv("FAKE", "passes and dies in the next")
+	c := gameday(t, "run", "./testdata/fake")
+	if c.code != exitInconclusive {
+		t.Errorf("exit code %d, standard output:\n%s", c.code, c.out.String())
+	}
+	files, err := filepath.Glob(filepath.Join(c.dir, "*", "junit.xml"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("reports %v, %v", files, err)
+	}
+	if text, err := os.ReadFile(files[0]); err != nil || !strings.Contains(string(text), `tests="2"`) || !strings.Contains(string(text), `errors="1"`) {
+		t.Errorf("JUnit says (%v)\n%s", err, text)
+	}
+}
+
+// A package that is named is meant: that it has lost its drills must not be green because another has some.
+func TestRunMissesTheDrillsOfANamedPackage(t *testing.T) {
+	t.Setenv("FAKE", "passes")
+	for _, command := range []string{"run", "list", "plan", "sabotage"} {
+		c := gameday(t, command, "./testdata/fake", "./testdata/plain")
+		if c.code != exitUsage || !strings.Contains(c.err.String(), "no drills in github.com/recoverydrill/gameday/cmd/gameday/testdata/plain") {
+			t.Errorf("%s: exit code %d, standard error:\n%s", command, c.code, c.err.String())
+		}
 	}
 }
 

@@ -206,6 +206,6 @@ func (t *trial) once(ctx context.Context, acts string) (empty bool, err error) {
 	if len(left.drills) == 0 && said != "" && !o.verbose {
 		fmt.Fprintf(t.err, "gameday: what %s printed:\n%s\n", t.suite.Package, said)
 	}
-	t.board.add(t.suite.Package, left)
+	t.board.add(t.suite.Package, left, t.runs == 1)
 	return false, nil
 }

@@ -55,10 +55,24 @@ func (b *scoreboard) problem(format string, args ...any) {
 
 func (b *scoreboard) nothing() bool { return len(b.Drills) == 0 && len(b.Problems) == 0 }
 
-// add takes the records of one run.
-func (b *scoreboard) add(pkg string, left *leftBehind) {
-	if len(left.drills) == 0 {
+// add takes the records of one run. The first of a suite must have a record of each drill that was asked for, and no two of
+// one name: later runs name those whose acts they try, and every other drill ends at once.
+func (b *scoreboard) add(pkg string, left *leftBehind, first bool) {
+	ran := left.ran()
+	switch {
+	case len(left.drills) == 0:
 		b.problem("%s: no drill left a record: its binary %s", pkg, left.ended)
+	case left.report == nil:
+		b.problem("%s: its binary %s, and Ginkgo's report of it is missing: %v", pkg, left.ended, left.reportErr)
+	case first && ran > len(left.drills):
+		b.problem("%s: %d specs were to be tried, and %d left a record: its binary %s", pkg, ran, len(left.drills), left.ended)
+	}
+	names := map[string]bool{}
+	for _, d := range left.drills {
+		if name := d.Record.Scenario; first && names[name] {
+			b.problem("%s: two drills are called %q: their acts cannot be told apart", pkg, name)
+		}
+		names[d.Record.Scenario] = true
 	}
 	b.Problems = append(b.Problems, left.problems...)
 	for _, dir := range left.runs {

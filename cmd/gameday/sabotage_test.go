@@ -25,6 +25,8 @@ func TestSabotageScores(t *testing.T) {
 		{"sabotages and never gets to D7", nil, exitInconclusive},
 		{"sabotages a drill that fails", nil, exitInconclusive},
 		{"sabotages a drill that never begins", nil, exitInconclusive},
+		{"sabotages and loses a drill", nil, exitInconclusive},
+		{"sabotages two of one name", nil, exitInconclusive},
 		{"is not sabotaged", nil, exitInconclusive},
 		{"leaves no record", nil, exitInconclusive},
 	} {

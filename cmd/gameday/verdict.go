@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -68,7 +66,7 @@ type leftBehind struct {
 const clockSlack = 5 * time.Second
 
 // readRuns reads the records below the run directories that the suite named, and writes the reports where the suite did
-// not get that far.
+// not get as far as its own end: they are those of the last drill that ended, and know nothing of one that never did.
 func (l *leftBehind) readRuns(dirs []string) {
 	l.runs = dirs
 	for _, dir := range dirs {
@@ -78,11 +76,10 @@ func (l *leftBehind) readRuns(dirs []string) {
 			continue
 		}
 		l.drills = append(l.drills, drills...)
-		_, err = os.Stat(filepath.Join(dir, reports.HTMLFile))
-		if errors.Is(err, fs.ErrNotExist) && len(drills) > 0 {
-			err = reports.WriteAll(dir, drills)
+		if len(drills) == 0 || (l.report != nil && there(filepath.Join(dir, reports.HTMLFile))) {
+			continue
 		}
-		if err != nil && len(drills) > 0 {
+		if err := reports.WriteAll(dir, drills); err != nil {
 			l.problem("its report could not be written: %v", err)
 		}
 	}
@@ -155,6 +152,20 @@ func (l *leftBehind) specs(r *suiteResult) (assertion bool) {
 		l.problem("%d specs passed and only %d left a record: a spec that begins no drill proves nothing", passed, len(l.drills))
 	}
 	return assertion
+}
+
+// ran counts the specs that were asked for and did not say themselves that they would not run, whether they got to it or not.
+func (l *leftBehind) ran() int {
+	if l.report == nil {
+		return 0
+	}
+	n := l.report.PreRunStats.SpecsThatWillRun
+	for _, s := range l.report.Specs() {
+		if s.State == "skipped" && s.Selected() {
+			n--
+		}
+	}
+	return n
 }
 
 // ending explains an end of the binary that its drills do not.

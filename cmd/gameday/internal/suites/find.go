@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -54,9 +55,27 @@ func Find(ctx context.Context, adapter string, patterns []string) ([]Suite, erro
 	return found, nil
 }
 
+// Packages lists the import paths of those patterns that name one package, and no tree of them.
+func Packages(ctx context.Context, patterns []string) ([]string, error) {
+	args := []string{"list", "--"}
+	for _, p := range patterns {
+		if !strings.Contains(p, "...") {
+			args = append(args, p)
+		}
+	}
+	if len(args) == 2 {
+		return nil, nil
+	}
+	out, err := goTool(ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list packages: %w", err)
+	}
+	return strings.Fields(string(out)), nil
+}
+
 // Compile makes the suite's binary in dir and returns its path.
 func (s Suite) Compile(ctx context.Context, dir string) (string, error) {
-	path := filepath.Join(dir, strings.ReplaceAll(s.Package, "/", "_")+".test")
+	path := filepath.Join(dir, url.PathEscape(s.Package)+".test") // no other package has that name
 	if _, err := goTool(ctx, "test", "-c", "-o", path, s.Package); err != nil {
 		return "", fmt.Errorf("compile %s: %w", s.Package, err)
 	}

@@ -112,6 +112,24 @@ func run(mode string) int {
 		report("passed", 1)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
+	case "passes and dies in the next":
+		record(dir, reports.Passed, time.Now())
+		drills, err := reports.ReadRun(dir)
+		if err != nil || reports.WriteAll(dir, drills) != nil {
+			panic("write the reports")
+		}
+		if err := os.Rename(filepath.Join(dir, "drill"), filepath.Join(dir, "first")); err != nil {
+			panic(err)
+		}
+		record(dir, reports.Passed, time.Now())
+		if err := os.Remove(filepath.Join(dir, "drill", reports.RecordFile)); err != nil {
+			panic(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "drill", "notes.txt"), nil, 0o600); err != nil {
+			panic(err)
+		}
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
 	case "leaves no record":
 		report("passed", 1)
 		return 0
@@ -144,9 +162,10 @@ func run(mode string) int {
 		plan(dir, mode)
 		report("skipped", 1)
 		return 0
-	case "is not sabotaged", "sabotages", "sabotages and D7 escapes", "sabotages and D7 is only noticed", "sabotages and never gets to D7", "sabotages a drill that fails", "sabotages a drill that never begins":
+	case "is not sabotaged", "sabotages", "sabotages and D7 escapes", "sabotages and D7 is only noticed", "sabotages and never gets to D7", "sabotages a drill that fails", "sabotages a drill that never begins",
+		"sabotages and loses a drill", "sabotages two of one name":
 		sabotage(dir, mode)
-		report("failed", 1)
+		report("failed", map[bool]int{false: 1, true: 2}[mode == "sabotages and loses a drill" || mode == "sabotages two of one name"])
 		return 1
 	case "skips":
 		record(dir, reports.Passed, time.Now())

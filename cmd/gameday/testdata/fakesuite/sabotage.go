@@ -57,6 +57,14 @@ func sabotage(dir, mode string) {
 		}
 	}
 	r.Sabotage = s
+	if mode == "sabotages two of one name" {
+		if err := os.CopyFS(filepath.Join(dir, "drill-2"), os.DirFS(drill)); err != nil {
+			panic(err)
+		}
+		if err := reports.WriteRecord(filepath.Join(dir, "drill-2"), r); err != nil {
+			panic(err)
+		}
+	}
 	if mode == "is not sabotaged" {
 		r.Sabotage, r.Outcome = nil, reports.Passed
 	}
