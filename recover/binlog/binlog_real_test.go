@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
-	"github.com/recoverydrill/gameday/fixtures/container"
-	"github.com/recoverydrill/gameday/fixtures/images"
 	"github.com/recoverydrill/gameday/fixtures/mysql"
 	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/recover/internal/labtest"
 )
 
-// lab is a system with a backup and a mark: a row "before" lies between the two, in another file of the log, and a row
+// bench is a system with a backup and a mark: a row "before" lies between the two, in another file of the log, and a row
 // "after" behind the mark. With the first lies one as large as the server takes, which is larger as text.
-type lab struct {
+type bench struct {
 	t      *testing.T
 	ctx    context.Context
 	system *mysql.System
@@ -28,52 +27,43 @@ type lab struct {
 	cut    string // where clients were sent
 }
 
-func newLab(t *testing.T, flavour mysql.Flavour) *lab {
+func newBench(t *testing.T, flavour mysql.Flavour) *bench {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
-	t.Cleanup(cancel)
-	run, err := fixtures.NewRun(t.TempDir())
-	noError(t, err)
-	provider, err := container.New(ctx, run, container.Options{Images: images.New(images.Options{Build: true, Log: t.Output()})})
-	noError(t, err)
-	t.Cleanup(func() { noError(t, provider.Close(context.WithoutCancel(ctx))) })
-	s, err := mysql.Cluster{Flavour: flavour, Spares: 1, Settings: map[string]string{"event_scheduler": "ON", "max_allowed_packet": "4M"}}.Open(ctx, run, provider)
-	noError(t, err)
-	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(ctx))) })
-	l := &lab{t: t, ctx: ctx, system: s, spare: s.Members()[1].Node}
+	ctx, _, s := labtest.Open(t, 15*time.Minute, mysql.Cluster{Flavour: flavour, Spares: 1, Settings: map[string]string{"event_scheduler": "ON", "max_allowed_packet": "4M"}}.Open)
+	l := &bench{t: t, ctx: ctx, system: s, spare: s.Members()[1].Node}
 
 	l.do("create table moment (at varchar(10) primary key)", "create table large (v longblob)", "create table tick (server int primary key)",
 		"create event tick on schedule every 1 second do insert ignore into app.tick values (@@server_id)")
 	l.early = l.newMark("early")
 	l.do("alter event tick disable")
 	b, err := s.Backup(ctx, "nightly")
-	noError(t, err)
+	labtest.NoError(t, err)
 	l.same = fixtures.Mark{Label: "same", Position: b.Stop}
 	l.do("alter event tick enable")
 	l.do("flush local binary logs", "insert into moment values ('before')", "insert into large values (repeat('y', 4000000))")
 	l.mark = l.newMark("good")
 	l.do("insert into moment values ('after')", "flush local binary logs", "insert into moment values ('later')")
-	noError(t, s.Archived(ctx, l.mark))
+	labtest.NoError(t, s.Archived(ctx, l.mark))
 	l.env, err = s.Environment(ctx)
-	noError(t, err)
+	labtest.NoError(t, err)
 	return l
 }
 
-func (l *lab) do(statements ...string) {
+func (l *bench) do(statements ...string) {
 	l.t.Helper()
 	for _, text := range statements {
-		noError(l.t, l.system.Statement(l.ctx, "", "", text))
+		labtest.NoError(l.t, l.system.Statement(l.ctx, "", "", text))
 	}
 }
 
-func (l *lab) newMark(label string) fixtures.Mark {
+func (l *bench) newMark(label string) fixtures.Mark {
 	l.t.Helper()
 	m, err := l.system.Mark(l.ctx, label)
-	noError(l.t, err)
+	labtest.NoError(l.t, err)
 	return m
 }
 
-func (l *lab) job(m fixtures.Mark) recovery.Job {
+func (l *bench) job(m fixtures.Mark) recovery.Job {
 	return recovery.Job{
 		System: l.system, Target: m, Env: l.env, Output: io.Discard, Step: func(name string) { l.t.Log(time.Now().Format("05.000"), name) },
 		CutOver: func(_ context.Context, hostport string) error { l.cut = hostport; return nil },
@@ -81,25 +71,25 @@ func (l *lab) job(m fixtures.Mark) recovery.Job {
 }
 
 // on runs a script on the spare.
-func (l *lab) on(script string) string {
+func (l *bench) on(script string) string {
 	l.t.Helper()
 	res, err := l.spare.Exec(l.ctx, fixtures.Command{Args: []string{"sh", "-euc", script}, User: "mysql", Env: l.env})
-	noError(l.t, err)
+	labtest.NoError(l.t, err)
 	return strings.TrimSpace(string(res.Stdout))
 }
 
 // ask puts a question to the spare's server, as its own user.
-func (l *lab) ask(question string) string {
+func (l *bench) ask(question string) string {
 	l.t.Helper()
 	client := map[string]string{"mysql": "mysql", "mariadb": "mariadb"}[l.env["GAMEDAY_ENGINE"]]
 	return l.on(client + ` --defaults-file="$GAMEDAY_CLIENT_CONFIG" -BN -e "` + question + `"`)
 }
 
 // clear empties the spare.
-func (l *lab) clear() {
+func (l *bench) clear() {
 	l.t.Helper()
 	if l.on(`cat "$GAMEDAY_PIDFILE" 2>/dev/null || :`) != "" {
-		noError(l.t, l.system.KillServer(l.ctx, l.spare))
+		labtest.NoError(l.t, l.system.KillServer(l.ctx, l.spare))
 	}
 	l.on(`rm -rf "$GAMEDAY_DATADIR" "$GAMEDAY_DATADIR".*`)
 }
@@ -117,7 +107,7 @@ func TestProcedure(t *testing.T) {
 	for _, flavour := range []mysql.Flavour{mysql.MySQL, mysql.MariaDB} {
 		t.Run(string(flavour), func(t *testing.T) {
 			t.Parallel() // half of the time is waiting
-			l := newLab(t, flavour)
+			l := newBench(t, flavour)
 			l.whole(t)
 			if flavour == mysql.MariaDB {
 				l.killed(t)
@@ -129,14 +119,14 @@ func TestProcedure(t *testing.T) {
 }
 
 // whole is the procedure from end to end, and what is left of it.
-func (l *lab) whole(t *testing.T) {
-	noError(t, To("").Recover(l.ctx, l.job(l.mark)))
+func (l *bench) whole(t *testing.T) {
+	labtest.NoError(t, To("").Recover(l.ctx, l.job(l.mark)))
 	if l.cut != "spare:3306" {
 		t.Errorf("clients were sent to %q", l.cut)
 	}
 	a, err := l.spare.Address(l.ctx, mysql.Port)
-	noError(t, err)
-	noError(t, l.system.Statement(l.ctx, a.Harness, "", "insert into moment values ('new')")) // over the network
+	labtest.NoError(t, err)
+	labtest.NoError(t, l.system.Statement(l.ctx, a.Harness, "", "insert into moment values ('new')")) // over the network
 	if got := l.ask(rows); got != "before,new" {
 		t.Errorf("the restored server holds %q", got)
 	}
@@ -144,7 +134,7 @@ func (l *lab) whole(t *testing.T) {
 		t.Errorf("the largest row that fits is %s", got)
 	}
 	settings, err := l.system.Durability(l.ctx, a.Harness)
-	noError(t, err)
+	labtest.NoError(t, err)
 	for _, s := range settings {
 		if !s.OK {
 			t.Errorf("setting %s is %q, want %s", s.Name, s.Value, s.Wanted)
@@ -158,7 +148,7 @@ func (l *lab) whole(t *testing.T) {
 	}
 	// Once more, as after a kill just before clients were sent: what clients have written since is theirs.
 	l.cut = ""
-	noError(t, To("").Recover(l.ctx, l.job(l.mark)))
+	labtest.NoError(t, To("").Recover(l.ctx, l.job(l.mark)))
 	if got := l.ask(rows); l.cut != "spare:3306" || got != "before,new" {
 		t.Errorf("run again, it sent clients to %q, where there is %q", l.cut, got)
 	}
@@ -169,13 +159,6 @@ func (l *lab) whole(t *testing.T) {
 		t.Errorf("a recovery that refused has left %q", got)
 	}
 	l.clear()
-}
-
-func noError(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // wantError fails unless the error has all the words.

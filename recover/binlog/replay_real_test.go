@@ -8,20 +8,21 @@ import (
 
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/mysql"
+	"github.com/recoverydrill/gameday/recover/internal/labtest"
 )
 
 // restore is the procedure's part for a target, for its steps one by one.
-func (l *lab) restore(kind Kind, m fixtures.Mark) *restore {
+func (l *bench) restore(kind Kind, m fixtures.Mark) *restore {
 	l.t.Helper()
 	r, err := To(kind).restore(l.job(m))
-	noError(l.t, err)
+	labtest.NoError(l.t, err)
 	return r
 }
 
 // refusals: with a part of the log missing or damaged the servers' own programs go on, or stop half way.
-func (l *lab) refusals(t *testing.T) {
-	noError(t, l.restore(Position, l.mark).fetch(l.ctx))
-	noError(t, l.restore(Position, l.mark).startClosed(l.ctx))
+func (l *bench) refusals(t *testing.T) {
+	labtest.NoError(t, l.restore(Position, l.mark).fetch(l.ctx))
+	labtest.NoError(t, l.restore(Position, l.mark).startClosed(l.ctx))
 	for _, c := range []struct{ name, damage, want string }{
 		{"a file that is missing in the middle", `rm "$D/$(ls "$D" | sed -n '/'"$F"'/{n;p;}')"`, "the log goes on to"},
 		{"the first file missing", `rm "$D/$F"`, "in which the backup ends"},
@@ -56,14 +57,14 @@ func (l *lab) refusals(t *testing.T) {
 }
 
 // boundary is where the second last event before the mark ends, in bytes.
-func (l *lab) boundary(file string) string {
+func (l *bench) boundary(file string) string {
 	l.t.Helper()
 	program := map[string]string{"mysql": "mysqlbinlog", "mariadb": "mariadb-binlog"}[l.env["GAMEDAY_ENGINE"]]
 	return l.on(program + " --stop-position=" + l.restore(Position, l.mark).target.Bytes + " " + file + " | grep -a '^# at' | awk '{print $3}' | uniq | tail -n 4 | head -n 1")
 }
 
 // killed ends the procedure at each step's beginning and a moment later, and runs it again: it must converge.
-func (l *lab) killed(t *testing.T) {
+func (l *bench) killed(t *testing.T) {
 	names := []string{}
 	for _, s := range l.restore(Position, l.mark).steps() {
 		names = append(names, s.Name)
@@ -88,7 +89,7 @@ func (l *lab) killed(t *testing.T) {
 			cancel()
 			t.Logf("killed %s after the beginning of %q: %v", later, name, err)
 			l.cut = ""
-			noError(t, To("").Recover(l.ctx, l.job(l.mark)))
+			labtest.NoError(t, To("").Recover(l.ctx, l.job(l.mark)))
 			if got := l.ask(rows); l.cut != "spare:3306" || got != "before" {
 				t.Errorf("killed %s after the beginning of %q and run again: clients are sent to %q, where there is %q", later, name, l.cut, got)
 			}
@@ -110,7 +111,7 @@ func with(env map[string]string, name, value string) map[string]string {
 	return all
 }
 
-func (l *lab) otherKinds(t *testing.T) {
+func (l *bench) otherKinds(t *testing.T) {
 	for _, c := range []struct {
 		kind   Kind
 		target fixtures.Mark
@@ -119,9 +120,9 @@ func (l *lab) otherKinds(t *testing.T) {
 		{GTID, l.mark, "before"}, {Time, l.mark, "before"}, {Latest, fixtures.Mark{}, "after,before,later"}, {Position, l.same, ""},
 	} {
 		r := l.restore(c.kind, c.target)
-		noError(t, r.fetch(l.ctx))
-		noError(t, r.startClosed(l.ctx))
-		noError(t, r.replay(l.ctx))
+		labtest.NoError(t, r.fetch(l.ctx))
+		labtest.NoError(t, r.startClosed(l.ctx))
+		labtest.NoError(t, r.replay(l.ctx))
 		if got := l.ask(ownEvents); got != "0" {
 			t.Errorf("recovery to %s: an event of the schedule came during the replay", c.kind)
 		}
@@ -129,7 +130,7 @@ func (l *lab) otherKinds(t *testing.T) {
 			t.Errorf("recovery to %s brought back %q, want %q", c.kind, got, c.want)
 		}
 		a, err := l.spare.Address(l.ctx, mysql.Port)
-		noError(t, err)
+		labtest.NoError(t, err)
 		if err := l.system.Statement(l.ctx, a.Harness, "", "insert into moment values ('too early')"); err == nil {
 			t.Errorf("recovery to %s: a client reached the server before it was ready", c.kind)
 		}

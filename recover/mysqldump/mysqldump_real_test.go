@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
-	"github.com/recoverydrill/gameday/fixtures/container"
-	"github.com/recoverydrill/gameday/fixtures/images"
 	"github.com/recoverydrill/gameday/fixtures/mysql"
 	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/recover/internal/labtest"
 )
 
-// lab is a system with a dump and a mark: a row "before" lies between the two, a row "after" behind the mark. Both dump and
+// bench is a system with a dump and a mark: a row "before" lies between the two, a row "after" behind the mark. Both dump and
 // log have a row as large as the server takes, which is larger as text.
-type lab struct {
+type bench struct {
 	t      *testing.T
 	ctx    context.Context
 	system *mysql.System
@@ -26,51 +25,42 @@ type lab struct {
 	cut    string // where clients were sent
 }
 
-func newLab(t *testing.T) *lab {
+func newBench(t *testing.T) *bench {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	t.Cleanup(cancel)
-	run, err := fixtures.NewRun(t.TempDir())
-	noError(t, err)
-	provider, err := container.New(ctx, run, container.Options{Images: images.New(images.Options{Build: true, Log: t.Output()})})
-	noError(t, err)
-	t.Cleanup(func() { noError(t, provider.Close(context.WithoutCancel(ctx))) })
-	s, err := mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Spares: 1, Backups: mysql.Dump, Settings: map[string]string{"max_allowed_packet": "4M"}}.Open(ctx, run, provider)
-	noError(t, err)
-	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(ctx))) })
-	l := &lab{t: t, ctx: ctx, system: s, spare: s.Members()[1].Node}
+	ctx, _, s := labtest.Open(t, 8*time.Minute, mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Spares: 1, Backups: mysql.Dump, Settings: map[string]string{"max_allowed_packet": "4M"}}.Open)
+	l := &bench{t: t, ctx: ctx, system: s, spare: s.Members()[1].Node}
 	l.do("create table moment (at varchar(10) primary key)", "insert into moment values ('dumped')",
 		"create table large (v longblob)", "insert into large values (repeat('x', 4000000))")
-	_, err = s.Backup(ctx, "nightly")
-	noError(t, err)
+	_, err := s.Backup(ctx, "nightly")
+	labtest.NoError(t, err)
 	l.do("insert into moment values ('before')", "insert into large values (repeat('y', 4000000))")
 	l.mark, err = s.Mark(ctx, "good")
-	noError(t, err)
+	labtest.NoError(t, err)
 	l.do("insert into moment values ('after')")
-	noError(t, s.Archived(ctx, l.mark))
+	labtest.NoError(t, s.Archived(ctx, l.mark))
 	l.env, err = s.Environment(ctx)
-	noError(t, err)
+	labtest.NoError(t, err)
 	return l
 }
 
-func (l *lab) do(statements ...string) {
+func (l *bench) do(statements ...string) {
 	l.t.Helper()
 	for _, text := range statements {
-		noError(l.t, l.system.Statement(l.ctx, "", "", text))
+		labtest.NoError(l.t, l.system.Statement(l.ctx, "", "", text))
 	}
 }
 
-func (l *lab) job(step func(string)) recovery.Job {
+func (l *bench) job(step func(string)) recovery.Job {
 	return recovery.Job{
 		System: l.system, Target: l.mark, Env: l.env, Output: io.Discard, Step: step,
 		CutOver: func(_ context.Context, hostport string) error { l.cut = hostport; return nil },
 	}
 }
 
-func (l *lab) on(script string) string {
+func (l *bench) on(script string) string {
 	l.t.Helper()
 	res, err := l.spare.Exec(l.ctx, fixtures.Command{Args: []string{"sh", "-euc", script}, User: "mysql", Env: l.env})
-	noError(l.t, err)
+	labtest.NoError(l.t, err)
 	return strings.TrimSpace(string(res.Stdout))
 }
 
@@ -80,7 +70,7 @@ func TestAKilledRunIsRunAgain(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs Docker")
 	}
-	l := newLab(t)
+	l := newBench(t)
 	const rows = `mariadb --defaults-file="$GAMEDAY_CLIENT_CONFIG" -BN -e "select group_concat(at order by at) from app.moment"`
 	for name, later := range map[string]time.Duration{
 		"make an empty server": 300 * time.Millisecond, "load the dump": 100 * time.Millisecond, "start it for clients": 400 * time.Millisecond,
@@ -94,22 +84,22 @@ func TestAKilledRunIsRunAgain(t *testing.T) {
 		cancel()
 		t.Logf("killed %s after the beginning of %q: %v", later, name, err)
 		l.cut = ""
-		noError(t, To("").Recover(l.ctx, l.job(func(string) {})))
+		labtest.NoError(t, To("").Recover(l.ctx, l.job(func(string) {})))
 		if got := l.on(rows); l.cut != "spare:3306" || got != "before,dumped" {
 			t.Errorf("killed in %q and run again: clients are sent to %q, where there is %q", name, l.cut, got)
 		}
-		noError(t, To("").Recover(l.ctx, l.job(func(string) {})))
+		labtest.NoError(t, To("").Recover(l.ctx, l.job(func(string) {})))
 		if got := l.on(rows); got != "before,dumped" {
 			t.Errorf("run on its own result it left %q", got)
 		}
-		noError(t, l.system.KillServer(l.ctx, l.spare))
+		labtest.NoError(t, l.system.KillServer(l.ctx, l.spare))
 		l.on(`rm -rf "$GAMEDAY_DATADIR" "$GAMEDAY_DATADIR".*`)
 	}
 	l.refuses(t)
 }
 
 // refuses: a dump that was cut short, or of which a digit was changed, loads without an error.
-func (l *lab) refuses(t *testing.T) {
+func (l *bench) refuses(t *testing.T) {
 	for name, damage := range map[string]string{
 		"cut short":       `truncate -s -200 "$GAMEDAY_BACKUP/dump.sql"`,
 		"a digit changed": `sed -i "s/'dumped'/'dumbed'/" "$GAMEDAY_BACKUP/dump.sql"`,
@@ -125,7 +115,7 @@ func (l *lab) refuses(t *testing.T) {
 		l.on(`cp /tmp/kept "$GAMEDAY_BACKUP/dump.sql"`)
 	}
 	needs, err := To("").Preflight(l.ctx, l.job(func(string) {}))
-	noError(t, err)
+	labtest.NoError(t, err)
 	for _, n := range needs {
 		if !n.Met {
 			t.Errorf("preflight before a good run: %+v", n)
@@ -136,7 +126,7 @@ func (l *lab) refuses(t *testing.T) {
 	}
 	l.on(`mv "$GAMEDAY_BINLOG_DIR" "$GAMEDAY_BINLOG_DIR.away"`)
 	needs, err = To("").Preflight(l.ctx, l.job(func(string) {}))
-	noError(t, err)
+	labtest.NoError(t, err)
 	met := 0
 	for _, n := range needs {
 		if n.Met {
@@ -147,12 +137,5 @@ func (l *lab) refuses(t *testing.T) {
 	}
 	if met != 3 {
 		t.Errorf("without the log: %+v", needs)
-	}
-}
-
-func noError(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

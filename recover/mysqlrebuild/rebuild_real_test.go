@@ -9,14 +9,13 @@ import (
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
-	"github.com/recoverydrill/gameday/fixtures/container"
-	"github.com/recoverydrill/gameday/fixtures/images"
 	"github.com/recoverydrill/gameday/fixtures/mysql"
 	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/recover/internal/labtest"
 )
 
-// lab is a primary and a replica that somebody has written to.
-type lab struct {
+// bench is a primary and a replica that somebody has written to.
+type bench struct {
 	t      *testing.T
 	ctx    context.Context
 	system *mysql.System
@@ -24,27 +23,16 @@ type lab struct {
 	env    map[string]string
 }
 
-func newLab(t *testing.T, c mysql.Cluster) *lab {
+func newBench(t *testing.T, c mysql.Cluster) *bench {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs Docker")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	t.Cleanup(cancel)
-	run, err := fixtures.NewRun(t.TempDir())
-	noError(t, err)
-	provider, err := container.New(ctx, run, container.Options{Images: images.New(images.Options{Build: true, Log: t.Output()})})
-	noError(t, err)
-	t.Cleanup(func() { noError(t, provider.Close(context.WithoutCancel(ctx))) })
-	s, err := c.Open(ctx, run, provider)
-	noError(t, err)
-	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(ctx))) })
-	l := &lab{t: t, ctx: ctx, system: s, client: "mysql"}
+	ctx, _, s := labtest.Open(t, 8*time.Minute, c.Open)
+	l := &bench{t: t, ctx: ctx, system: s, client: "mysql"}
 	if c.Flavour == mysql.MariaDB {
 		l.client = "mariadb"
 	}
+	var err error
 	l.env, err = s.Environment(ctx)
-	noError(t, err)
+	labtest.NoError(t, err)
 	l.ask(primary, "CREATE TABLE app.t (id int PRIMARY KEY, text varchar(200) NOT NULL) STATS_AUTO_RECALC = 0", // nobody reads its file by the way
 
 		"INSERT INTO app.t WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 900) SELECT n, repeat('x', 200) FROM n",
@@ -57,7 +45,7 @@ func newLab(t *testing.T, c mysql.Cluster) *lab {
 }
 
 // flushed waits until MariaDB has flushed all: its backup would make a lost page anew from the log.
-func (l *lab) flushed() {
+func (l *bench) flushed() {
 	l.t.Helper()
 	if l.client != "mariadb" {
 		return
@@ -72,17 +60,10 @@ func (l *lab) flushed() {
 	l.t.Fatal("the primary's log is not flushed")
 }
 
-func noError(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // The nodes.
 const primary, replica = 0, 1
 
-func (l *lab) on(node int, script string, with map[string]string) string {
+func (l *bench) on(node int, script string, with map[string]string) string {
 	l.t.Helper()
 	env := map[string]string{"CLIENT": l.client}
 	for _, all := range []map[string]string{l.env, with} {
@@ -91,17 +72,17 @@ func (l *lab) on(node int, script string, with map[string]string) string {
 		}
 	}
 	res, err := l.system.Members()[node].Node.Exec(l.ctx, fixtures.Command{Args: []string{"sh", "-euc", script}, User: "mysql", Env: env})
-	noError(l.t, err)
+	labtest.NoError(l.t, err)
 	return strings.TrimSpace(string(res.Stdout))
 }
 
-func (l *lab) ask(node int, statements ...string) string {
+func (l *bench) ask(node int, statements ...string) string {
 	l.t.Helper()
 	return l.on(node, `"$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" -BN -e "$SQL"`, map[string]string{"SQL": strings.Join(statements, "; ")})
 }
 
 // until waits for the moments on the replica.
-func (l *lab) until(want string) {
+func (l *bench) until(want string) {
 	l.t.Helper()
 	got := ""
 	for range 200 {
@@ -113,13 +94,13 @@ func (l *lab) until(want string) {
 	l.t.Errorf("the replica's rows are %q, want %q", got, want)
 }
 
-func (l *lab) rebuild(ctx context.Context, step func(string)) error {
+func (l *bench) rebuild(ctx context.Context, step func(string)) error {
 	err := Replica(l.system.Members()[replica].Node.Name()).Recover(ctx, recovery.Job{System: l.system, Env: l.env, Output: io.Discard, Step: step})
 	l.t.Log(err)
 	return err
 }
 
-func (l *lab) nothingLeft() {
+func (l *bench) nothingLeft() {
 	l.t.Helper()
 	if left := l.on(replica, `cd "${GAMEDAY_DATADIR%/*}" && ls -d "${GAMEDAY_DATADIR##*/}".* | grep -v 'log$\|pid$' || :`, nil); left != "" {
 		l.t.Errorf("beside the data lies %q", left)
@@ -133,7 +114,7 @@ func TestTheOldDataStaysUntilTheCopyIsSound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t, c)
+			l := newBench(t, c)
 			const page = `dd of="$GAMEDAY_DATADIR/app/t.ibd" bs=1 conv=notrunc 2>/dev/null`
 			for what, damage := range map[string]string{
 				"a changed byte":  `printf '\001' | ` + page + ` seek=$((6 * 16384 + 300))`,
@@ -160,7 +141,7 @@ func TestTheOldDataStaysUntilTheCopyIsSound(t *testing.T) {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("killed: %v", err)
 			}
-			noError(t, l.rebuild(l.ctx, func(string) {}))
+			labtest.NoError(t, l.rebuild(l.ctx, func(string) {}))
 			l.until("first,second")
 			l.nothingLeft()
 			l.ask(primary, "INSERT INTO app.moment VALUES ('third')")

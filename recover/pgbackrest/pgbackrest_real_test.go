@@ -9,15 +9,14 @@ import (
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
-	"github.com/recoverydrill/gameday/fixtures/container"
-	"github.com/recoverydrill/gameday/fixtures/images"
 	"github.com/recoverydrill/gameday/fixtures/postgres"
 	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/recover/internal/labtest"
 	"github.com/recoverydrill/gameday/recover/pgserver"
 )
 
-// lab is a system with a full and an incremental backup and a mark: the row "before" lies between them, "after" behind it.
-type lab struct {
+// bench is a system with a full and an incremental backup and a mark: the row "before" lies between them, "after" behind it.
+type bench struct {
 	t      *testing.T
 	ctx    context.Context
 	system *postgres.System
@@ -26,58 +25,39 @@ type lab struct {
 	cut    string // where clients were sent
 }
 
-func newLab(t *testing.T) *lab {
+func newBench(t *testing.T) *bench {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs Docker")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	t.Cleanup(cancel)
-	run, err := fixtures.NewRun(t.TempDir())
-	noError(t, err)
-	provider, err := container.New(ctx, run, container.Options{Images: images.New(images.Options{Build: true, Log: t.Output()})})
-	noError(t, err)
-	t.Cleanup(func() { noError(t, provider.Close(context.WithoutCancel(ctx))) })
-	s, err := postgres.Cluster{Spares: 1, Backups: postgres.PgBackRest{}}.Open(ctx, run, provider)
-	noError(t, err)
-	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(ctx))) })
-	l := &lab{t: t, ctx: ctx, system: s}
+	ctx, _, s := labtest.Open(t, 10*time.Minute, postgres.Cluster{Spares: 1, Backups: postgres.PgBackRest{}}.Open)
+	l := &bench{t: t, ctx: ctx, system: s}
 	l.do("CREATE TABLE moment (at text)")
-	_, err = s.Backup(ctx, "full")
-	noError(t, err)
+	_, err := s.Backup(ctx, "full")
+	labtest.NoError(t, err)
 	_, err = s.Backup(ctx, "incr")
-	noError(t, err)
+	labtest.NoError(t, err)
 	l.do("INSERT INTO moment VALUES ('before')")
 	l.mark = l.archivedMark("good")
 	l.do("INSERT INTO moment VALUES ('after')")
 	l.archivedMark("later")
 	l.env, err = s.Environment(ctx)
-	noError(t, err)
+	labtest.NoError(t, err)
 	delete(l.env, "PGUSER") // on a node, the server's user is the superuser
 	return l
 }
 
-func noError(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (l *lab) do(sql string) {
+func (l *bench) do(sql string) {
 	l.t.Helper()
-	noError(l.t, l.system.Statement(l.ctx, "", "", sql))
+	labtest.NoError(l.t, l.system.Statement(l.ctx, "", "", sql))
 }
 
-func (l *lab) archivedMark(label string) fixtures.Mark {
+func (l *bench) archivedMark(label string) fixtures.Mark {
 	l.t.Helper()
 	m, err := l.system.Mark(l.ctx, label)
-	noError(l.t, err)
-	noError(l.t, l.system.Archived(l.ctx, m))
+	labtest.NoError(l.t, err)
+	labtest.NoError(l.t, l.system.Archived(l.ctx, m))
 	return m
 }
 
-func (l *lab) job(m fixtures.Mark) recovery.Job {
+func (l *bench) job(m fixtures.Mark) recovery.Job {
 	return recovery.Job{
 		System: l.system, Target: m, Env: l.env, Output: io.Discard, Step: func(name string) { l.t.Log(time.Now().Format("05.000"), name) },
 		CutOver: func(_ context.Context, hostport string) error { l.cut = hostport; return nil },
@@ -85,24 +65,24 @@ func (l *lab) job(m fixtures.Mark) recovery.Job {
 }
 
 // on runs a script on a node, 0 the primary and 1 the spare, as the server's user.
-func (l *lab) on(node int, script string) string {
+func (l *bench) on(node int, script string) string {
 	l.t.Helper()
 	res, err := l.system.Members()[node].Node.Exec(l.ctx, fixtures.Command{Args: []string{"sh", "-euc", script}, User: "postgres", Env: l.env})
-	noError(l.t, err)
+	labtest.NoError(l.t, err)
 	return strings.TrimSpace(string(res.Stdout))
 }
 
-func (l *lab) rows(node int) string {
+func (l *bench) rows(node int) string {
 	l.t.Helper()
 	return l.on(node, `"$GAMEDAY_PGBIN/psql" -h /tmp -d app -XAtc "SELECT string_agg(at, ' ' ORDER BY at) FROM moment"`)
 }
 
-func (l *lab) clear() {
+func (l *bench) clear() {
 	l.t.Helper()
 	l.on(1, `"$GAMEDAY_PGBIN/pg_ctl" stop -D "$GAMEDAY_PGDATA" -m immediate -s 2>/dev/null || :; rm -rf "$GAMEDAY_PGDATA" "$GAMEDAY_PGDATA".*`)
 }
 
-func (l *lab) refuses(p Procedure, m fixtures.Mark, because string) {
+func (l *bench) refuses(p Procedure, m fixtures.Mark, because string) {
 	l.t.Helper()
 	err := p.Recover(l.ctx, l.job(m))
 	var refused *recovery.Refused
@@ -112,10 +92,10 @@ func (l *lab) refuses(p Procedure, m fixtures.Mark, because string) {
 }
 
 // needs says which of the needs are met, by what they are about.
-func (l *lab) needs(p Procedure, m fixtures.Mark) string {
+func (l *bench) needs(p Procedure, m fixtures.Mark) string {
 	l.t.Helper()
 	all, err := p.Preflight(l.ctx, l.job(m))
-	noError(l.t, err)
+	labtest.NoError(l.t, err)
 	var said []string
 	for _, n := range all {
 		word := "no " + string(n.Resource)
@@ -128,7 +108,7 @@ func (l *lab) needs(p Procedure, m fixtures.Mark) string {
 }
 
 func TestRecovery(t *testing.T) {
-	l := newLab(t)
+	l := newBench(t)
 	const allMet = "node, permission, backup, log, disk"
 	if got := l.needs(To(Name), l.mark); got != allMet {
 		t.Errorf("what there is: %s", got)
@@ -145,7 +125,7 @@ func TestRecovery(t *testing.T) {
 		if kind == LSN { // an earlier run was killed while it restored
 			l.on(1, `mkdir -m 0700 "$GAMEDAY_PGDATA"; echo half >"$GAMEDAY_PGDATA/base"; echo restoring >"$GAMEDAY_PGDATA.pgbackrest-stage"`)
 		}
-		noError(t, To(kind).Recover(l.ctx, l.job(l.mark)))
+		labtest.NoError(t, To(kind).Recover(l.ctx, l.job(l.mark)))
 		if got := l.rows(1); got != "before" || l.cut != "spare:5432" {
 			t.Errorf("to %s: %q came back, and clients were sent to %q", kind, got, l.cut)
 		}
@@ -153,7 +133,7 @@ func TestRecovery(t *testing.T) {
 
 	// Clients have written to the restored server when somebody runs the recovery again.
 	l.on(1, `"$GAMEDAY_PGBIN/psql" -h /tmp -d app -qXc "INSERT INTO moment VALUES ('since')"`)
-	noError(t, To(Name).Recover(l.ctx, l.job(l.mark)))
+	labtest.NoError(t, To(Name).Recover(l.ctx, l.job(l.mark)))
 	if got := l.rows(1); got != "before since" {
 		t.Errorf("a second run has left %q", got)
 	}
@@ -165,7 +145,7 @@ func TestRecovery(t *testing.T) {
 }
 
 // testGap: without the segment of the mark nothing leads there, nor beyond it.
-func testGap(t *testing.T, l *lab) {
+func testGap(t *testing.T, l *bench) {
 	segment := l.on(0, `"$GAMEDAY_PGBIN/psql" -h /tmp -d app -XAtc "SELECT pg_walfile_name('`+l.mark.Position+`'::pg_lsn)"`)
 	l.on(0, `mv "$GAMEDAY_VAULT"/pgbackrest/archive/main/*/*/`+segment+`-* /data/`)
 	for kind, m := range map[Kind]fixtures.Mark{Name: l.mark, Latest: {}} {
@@ -182,14 +162,14 @@ func testGap(t *testing.T, l *lab) {
 
 // testInPlace: a server that answers is not replaced by the end of its own log; one that has lost its files under its feet,
 // and with them the one that says which process it is, is ended and brought back.
-func testInPlace(t *testing.T, l *lab) {
+func testInPlace(t *testing.T, l *bench) {
 	l.refuses(InPlace(Latest), fixtures.Mark{}, "answers (serving)")
 	if got := l.rows(0); got != "after before" {
 		t.Errorf("a refusal has left %q", got)
 	}
 	old := l.on(0, `head -n 1 "$GAMEDAY_PGDATA/postmaster.pid"; rm -rf "$GAMEDAY_PGDATA"`)
 	l.on(0, `kill -0 `+old) // it does not know yet
-	noError(t, InPlace(Latest).Recover(l.ctx, l.job(fixtures.Mark{})))
+	labtest.NoError(t, InPlace(Latest).Recover(l.ctx, l.job(fixtures.Mark{})))
 	if got := l.rows(0); got != "after before" {
 		t.Errorf("in place, %q came back", got)
 	}
@@ -197,12 +177,12 @@ func testInPlace(t *testing.T, l *lab) {
 		t.Errorf("after a recovery in place the old server is %q", got)
 	}
 	// Back to an earlier moment, on the server that runs: only what differs is copied.
-	noError(t, InPlace(LSN).Recover(l.ctx, l.job(l.mark)))
+	labtest.NoError(t, InPlace(LSN).Recover(l.ctx, l.job(l.mark)))
 	if got := l.rows(0); got != "before" {
 		t.Errorf("in place to the mark, %q came back", got)
 	}
 	state, err := pgserver.On(l.job(l.mark), l.system.Members()[0].Node).State(l.ctx)
-	if noError(t, err); state != pgserver.Serving {
+	if labtest.NoError(t, err); state != pgserver.Serving {
 		t.Errorf("the server is %s", state)
 	}
 }

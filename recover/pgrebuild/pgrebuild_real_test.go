@@ -1,7 +1,6 @@
 package pgrebuild
 
 import (
-	"context"
 	"errors"
 	"io"
 	"strings"
@@ -9,30 +8,17 @@ import (
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
-	"github.com/recoverydrill/gameday/fixtures/container"
-	"github.com/recoverydrill/gameday/fixtures/images"
 	"github.com/recoverydrill/gameday/fixtures/postgres"
 	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/recover/internal/labtest"
 )
 
 // A server that does not answer has nothing that could be read, and is not a sound one: neither a standby that is to be
 // found, nor the primary that is to be copied.
 func TestADeadServerCannotBeRead(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs Docker")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	run, err := fixtures.NewRun(t.TempDir())
-	noError(t, err)
-	provider, err := container.New(ctx, run, container.Options{Images: images.New(images.Options{Build: true, Log: t.Output()})})
-	noError(t, err)
-	t.Cleanup(func() { noError(t, provider.Close(context.WithoutCancel(ctx))) })
-	s, err := postgres.Cluster{Standbys: 2}.Open(ctx, run, provider)
-	noError(t, err)
-	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(ctx))) })
+	ctx, _, s := labtest.Open(t, 8*time.Minute, postgres.Cluster{Standbys: 2}.Open)
 	env, err := s.Environment(ctx)
-	noError(t, err)
+	labtest.NoError(t, err)
 	delete(env, "PGUSER") // on a node, the server's user is the superuser
 	nodes := map[string]fixtures.Node{}
 	for _, m := range s.Members() {
@@ -52,9 +38,9 @@ func TestADeadServerCannotBeRead(t *testing.T) {
 	}
 
 	refuses("every standby can be read")
-	noError(t, s.KillServer(ctx, nodes["standby-2"]))
-	noError(t, rebuild())
-	noError(t, s.Statement(ctx, "", "", "CREATE TABLE after (at int)"))
+	labtest.NoError(t, s.KillServer(ctx, nodes["standby-2"]))
+	labtest.NoError(t, rebuild())
+	labtest.NoError(t, s.Statement(ctx, "", "", "CREATE TABLE after (at int)"))
 	res, err := nodes["standby-2"].Exec(ctx, fixtures.Command{
 		Args: []string{"sh", "-euc", `
 i=0
@@ -63,13 +49,6 @@ until [ "$("$GAMEDAY_PGBIN/psql" -h /tmp -d app -XAtc "SELECT to_regclass('after
 	if err != nil {
 		t.Errorf("the standby that was built anew does not follow: %v %s", err, res.Stderr)
 	}
-	noError(t, s.KillServer(ctx, nodes["primary"]))
+	labtest.NoError(t, s.KillServer(ctx, nodes["primary"]))
 	refuses("the primary primary cannot be read itself")
-}
-
-func noError(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

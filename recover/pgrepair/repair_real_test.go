@@ -8,14 +8,13 @@ import (
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
-	"github.com/recoverydrill/gameday/fixtures/container"
-	"github.com/recoverydrill/gameday/fixtures/images"
 	"github.com/recoverydrill/gameday/fixtures/postgres"
 	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/recover/internal/labtest"
 )
 
-// lab is a system with a backup and a mark, whose table "paid" has been damaged since, between good writes to the same rows.
-type lab struct {
+// bench is a system with a backup and a mark, whose table "paid" has been damaged since, between good writes to the same rows.
+type bench struct {
 	t      *testing.T
 	ctx    context.Context
 	system *postgres.System
@@ -23,52 +22,33 @@ type lab struct {
 	env    map[string]string
 }
 
-func newLab(t *testing.T) *lab {
+func newBench(t *testing.T) *bench {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs Docker")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	t.Cleanup(cancel)
-	run, err := fixtures.NewRun(t.TempDir())
-	noError(t, err)
-	provider, err := container.New(ctx, run, container.Options{Images: images.New(images.Options{Build: true, Log: t.Output()})})
-	noError(t, err)
-	t.Cleanup(func() { noError(t, provider.Close(context.WithoutCancel(ctx))) })
-	s, err := postgres.Cluster{Spares: 1}.Open(ctx, run, provider)
-	noError(t, err)
-	t.Cleanup(func() { noError(t, s.Close(context.WithoutCancel(ctx))) })
-	l := &lab{t: t, ctx: ctx, system: s}
+	ctx, run, s := labtest.Open(t, 8*time.Minute, postgres.Cluster{Spares: 1}.Open)
+	l := &bench{t: t, ctx: ctx, system: s}
 	l.do("CREATE TABLE paid (id int PRIMARY KEY, amount int NOT NULL, note text NOT NULL DEFAULT '')",
 		"INSERT INTO paid SELECT n, n * 10 FROM generate_series(1, 7) n", "CREATE TABLE gone AS TABLE paid", "ALTER TABLE gone ADD PRIMARY KEY (id)")
-	_, err = s.Backup(ctx, "full")
-	noError(t, err)
+	_, err := s.Backup(ctx, "full")
+	labtest.NoError(t, err)
 	l.mark, err = s.Mark(ctx, "good")
-	noError(t, err)
-	noError(t, s.Archived(ctx, l.mark))
+	labtest.NoError(t, err)
+	labtest.NoError(t, s.Archived(ctx, l.mark))
 	engine, err := s.Environment(ctx)
-	noError(t, err)
+	labtest.NoError(t, err)
 	l.env = recovery.Environment(engine, run, "a drill", t.TempDir(), l.mark)
 	delete(l.env, "PGUSER") // on a node, the server's user is the superuser
 	return l
 }
 
-func noError(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (l *lab) do(statements ...string) {
+func (l *bench) do(statements ...string) {
 	l.t.Helper()
 	for _, sql := range statements {
-		noError(l.t, l.system.Statement(l.ctx, "", "", sql))
+		labtest.NoError(l.t, l.system.Statement(l.ctx, "", "", sql))
 	}
 }
 
 // repair runs the procedure; at is called at the beginning of each step.
-func (l *lab) repair(ctx context.Context, at func(step string), damages ...Damage) (string, error) {
+func (l *bench) repair(ctx context.Context, at func(step string), damages ...Damage) (string, error) {
 	var out strings.Builder
 	err := Rows(damages...).Recover(ctx, recovery.Job{
 		System: l.system, Target: l.mark, Env: l.env, Output: &out, WorkDir: l.t.TempDir(), Step: at,
@@ -78,14 +58,14 @@ func (l *lab) repair(ctx context.Context, at func(step string), damages ...Damag
 }
 
 // on runs a script on a node, 0 the primary and 1 the spare, as the server's user.
-func (l *lab) on(node int, script string) string {
+func (l *bench) on(node int, script string) string {
 	l.t.Helper()
 	res, err := l.system.Members()[node].Node.Exec(l.ctx, fixtures.Command{Args: []string{"sh", "-euc", script}, User: "postgres", Env: l.env})
-	noError(l.t, err)
+	labtest.NoError(l.t, err)
 	return strings.TrimSpace(string(res.Stdout))
 }
 
-func (l *lab) rows(want string) {
+func (l *bench) rows(want string) {
 	l.t.Helper()
 	got := l.on(0, `"$GAMEDAY_PGBIN/psql" -h /tmp -d app -XAtc "SELECT string_agg(concat_ws(':', id, amount, nullif(note, '')), ' ' ORDER BY id) FROM paid"`)
 	if got != want {
@@ -96,7 +76,7 @@ func (l *lab) rows(want string) {
 // A client may have written to a row after the mark and before it was damaged, and again since, without healing it: its
 // present version names the last client, and the mark's is stale. Deleted rows name nobody.
 func TestTheLastGoodVersionIsPutBack(t *testing.T) {
-	l := newLab(t)
+	l := newBench(t)
 	l.do("UPDATE paid SET amount = 11 WHERE id = 1", "UPDATE paid SET amount = 22 WHERE id = 2",
 		"UPDATE paid SET amount = 0 WHERE id < 4",       // the damage
 		"UPDATE paid SET note = 'seen' WHERE id = 1",    // and three that saw it
