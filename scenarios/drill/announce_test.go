@@ -13,6 +13,7 @@ import (
 	"github.com/recoverydrill/gameday/recover/litestream"
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
+	"github.com/recoverydrill/gameday/verify"
 )
 
 // planned is the shipped way back with a plan around it: what it says, and what it then does, a test chooses.
@@ -162,6 +163,36 @@ func TestPlanOnly(t *testing.T) {
 	closed(t, d.Finish)
 	if rec := d.Record(); rec.Recovery.Plan.Digest == "" || rec.Outcome != reports.Inconclusive || len(rec.Recovery.Steps) > 0 {
 		t.Errorf("recorded %s, %+v", rec.Outcome, rec.Recovery)
+	}
+}
+
+// Damage that nobody sees in the store leaves checks of the store alone nothing to find: a recovery that does nothing would pass.
+func TestASilentFaultNeedsACheckThatLooksBeyondTheStore(t *testing.T) {
+	for _, c := range []struct {
+		checks []verify.Check
+		waived bool
+		says   string
+	}{
+		{nil, false, "a recovery that does nothing would pass"},
+		{append(verify.Default(), verify.Replicas{}), false, ""},
+		{append(verify.Default(), verify.Replicas{}), true, "a recovery that does nothing would pass"},
+	} {
+		s := drill.Scenario{Name: "file/silent", Checks: c.checks}
+		if c.waived {
+			s.Waivers = []reports.Waiver{{Check: "replicas", Reason: "there are none"}}
+		}
+		d, _ := onFile(t, s)
+		if err := d.Backup(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		err := d.Break(t.Context(), faults.DeleteBackup())
+		if (err == nil) != (c.says == "") || (err != nil && !strings.Contains(err.Error(), c.says)) {
+			t.Errorf("%+v: %v", c, err)
+		}
+		closed(t, d.Finish)
+		if d.Record().Outcome == reports.Passed {
+			t.Errorf("%+v: the drill is green", c)
+		}
 	}
 }
 

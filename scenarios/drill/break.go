@@ -46,10 +46,6 @@ func (d *Drill) Break(ctx context.Context, f faults.Fault) error {
 }
 
 func (d *Drill) breakIt(ctx context.Context, f faults.Fault) error {
-	// The checks of a store that was never damaged would pass whatever the recovery did.
-	if faults.IsSilent(f) && !d.scenario.MustRefuse && !verify.LookBeyond(d.scenario.Checks, d.scenario.Waivers) {
-		return fmt.Errorf("%s is seen neither by clients nor in the store's contents, and no check of this drill looks anywhere else: a recovery that does nothing would pass. Add verify.Replicas, verify.Archive, verify.Rearmed or a check of your own to Scenario.Checks", f.Describe().Name)
-	}
 	if err := d.waitCorrect(ctx, d.clock.NowNS(), wellLimit); err != nil {
 		return fmt.Errorf("the service is not healthy before the fault: %w", err)
 	}
@@ -83,7 +79,12 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 			return fmt.Errorf("prove the fault: %w", err)
 		}
 		rf.Notes = append(rf.Notes, "proof: "+evidence)
-		rf.Silent = faults.IsSilent(f)
+		rf.Silent = faults.IsSilent(f) // known only now: a server may not have come back
+		if rf.Silent {
+			if err := d.looksBeyond(f); err != nil {
+				return err
+			}
+		}
 		rf.Proven = rf.Silent
 	}
 	if rf.Proven {
@@ -126,6 +127,15 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 		rf.Notes = append(rf.Notes, "the service clock did not see the damage: no canary asks about what it hit")
 		return d.save()
 	}
+}
+
+// looksBeyond is an error for a drill of damage that is seen neither by clients nor in the store's contents, none of whose checks
+// looks anywhere else: those of a store that was never damaged would pass whatever the recovery did.
+func (d *Drill) looksBeyond(f faults.Fault) error {
+	if d.scenario.MustRefuse || verify.LookBeyond(d.scenario.Checks, d.scenario.Waivers) {
+		return nil
+	}
+	return fmt.Errorf("%s is seen neither by clients nor in the store's contents, and no check of this drill looks anywhere else: a recovery that does nothing would pass. Add verify.Replicas, verify.Archive, verify.Rearmed or a check of your own to Scenario.Checks", f.Describe().Name)
 }
 
 // lasts waits until an outage is more than a connection that broke or an answer that was late. One that is over by itself

@@ -60,3 +60,32 @@ func TestOneBrokenConnectionIsNoOutage(t *testing.T) {
 		}
 	}
 }
+
+// An outage that is over without any recovery is nothing that one could be credited with, however long it took.
+func TestAnOutageThatEndsByItselfIsVoid(t *testing.T) {
+	for fails, says := range map[int32]string{200: "without any recovery", 1 << 30: ""} {
+		if says == "" && testing.Short() {
+			continue // it is watched to the limit
+		}
+		var left atomic.Int32
+		clock := fixtures.NewClock()
+		p, err := probe.Start(t.Context(), probe.Options{
+			Dial:    func(context.Context, string) (probe.Asker, error) { return flaky{&left}, nil },
+			Address: func() string { return "x" }, Clock: clock, Interval: 5 * time.Millisecond,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.Stop(context.Background()) })
+		d := &Drill{prober: p, clock: clock, rec: &reports.Record{}}
+		d.scenario.Consecutive = 50
+		since := clock.NowNS()
+		left.Store(fails)
+		if _, err := p.WaitBad(t.Context(), since); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.outlasts(t.Context(), clock.NowNS()); (err == nil) != (says == "") || (err != nil && !strings.Contains(err.Error(), says)) {
+			t.Errorf("%d failures: got %v, want %q", fails, err, says)
+		}
+	}
+}
