@@ -155,13 +155,13 @@ func (r *repair) collect(ctx context.Context) error {
 	if err := r.deleters(ctx); err != nil {
 		return err
 	}
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	if err := r.order(ctx); err != nil {
+		return err
+	}
 	for {
-		if err := r.read(ctx); err != nil {
-			return err
-		}
-		if err := r.order(ctx); err != nil {
-			return err
-		}
 		for _, s := range r.bad {
 			if err := r.copy.Advance(ctx, "recovery_target_lsn = '"+s.position+"'\nrecovery_target_inclusive = 'off'"); err != nil {
 				return fmt.Errorf("lead the copy to just before transaction %s at %s: %w", s.xid, s.position, err)
@@ -176,11 +176,10 @@ func (r *repair) collect(ctx context.Context) error {
 			return err
 		}
 		r.copy.Server.Say("rows were damaged there already, by %d transactions more: from the mark once more", len(r.bad)-passed)
-		if err := r.copy.Fetch(ctx); err != nil {
-			return err
-		}
-		if err := r.mark(ctx); err != nil {
-			return err
+		for _, again := range []func(context.Context) error{r.copy.Fetch, r.mark, r.read} {
+			if err := again(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
