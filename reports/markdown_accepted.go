@@ -28,6 +28,9 @@ func markdownAcceptedBy(r *Record) string {
 	for _, t := range r.Tolerate {
 		lines = append(lines, "compared with a tolerance: "+t.String())
 	}
+	for _, v := range r.Refreshed {
+		lines = append(lines, "may be refreshed: "+v.String())
+	}
 	for _, c := range r.Checks {
 		if c.Outcome != Passed {
 			continue // its findings are above

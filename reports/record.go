@@ -83,6 +83,8 @@ type Record struct {
 	Accepted *Accepted `json:"accepted,omitempty"`
 	// Tolerate are the columns that were not compared to the last bit.
 	Tolerate []fixtures.ColumnTolerance `json:"tolerate,omitempty"`
+	// Refreshed are the materialized views that may hold what their queries give instead of what they held.
+	Refreshed []RefreshedView `json:"refreshed,omitempty"`
 
 	Headline string `json:"headline"`        // one line: why
 	Error    string `json:"error,omitempty"` // why the drill could not go on, where it could not
@@ -133,6 +135,21 @@ type LostRows struct {
 	Most     int64  `json:"most"`
 	Reason   string `json:"reason"`
 }
+
+// RefreshedView is a materialized view that the recovery fills anew, as a logical restore does: its rows need not be those of
+// the mark, where they are just what its query gives over the rows that came back. An older state that the view kept on
+// purpose is lost then.
+type RefreshedView struct {
+	Database string `json:"database"`
+	View     string `json:"view"`   // schema.view
+	Reason   string `json:"reason"` // why that is right: shown in the report
+}
+
+// Name is the view as people call it: "shop.public.totals".
+func (v RefreshedView) Name() string { return v.Database + "." + v.View }
+
+// String is what a report shows: "shop.public.totals: reason".
+func (v RefreshedView) String() string { return v.Name() + ": " + v.Reason }
 
 // Phase is one span of a drill: "seed", "backup", "traffic", "mark", "break", "recover", "verify".
 type Phase struct {
@@ -195,10 +212,11 @@ type Recovery struct {
 	Refused     string                 `json:"refused,omitempty"` // why it refused, in its own words; "" where it did not
 	Steps       []Step                 `json:"steps"`
 	CutOvers    []fixtures.RouteChange `json:"cut_overs"`
-	Privilege   string                 `json:"privilege,omitempty"` // why it was given more than a responder has
-	Plan        *RecoveryPlan          `json:"plan,omitempty"`      // as it was told before the start; nil where it has none
-	Preflight   *Preflight             `json:"preflight,omitempty"` // the same
-	Usage       []NodeUsage            `json:"usage,omitempty"`     // of the whole recovery
+	Tried       []string               `json:"tried_cut_overs,omitempty"` // where it would have sent clients, and was not let
+	Privilege   string                 `json:"privilege,omitempty"`       // why it was given more than a responder has
+	Plan        *RecoveryPlan          `json:"plan,omitempty"`            // as it was told before the start; nil where it has none
+	Preflight   *Preflight             `json:"preflight,omitempty"`       // the same
+	Usage       []NodeUsage            `json:"usage,omitempty"`           // of the whole recovery
 	OutputBytes int64                  `json:"output_bytes"`
 	OutputTail  []string               `json:"output_tail"` // its last lines, secrets masked
 }

@@ -75,6 +75,7 @@ func (c Contents) Judge(ctx context.Context, e *Evidence) reports.CheckResult {
 		}
 	}
 	extraTables(j, e.Found, base)
+	noSuchViews(e, j, base)
 	switch {
 	case cov.Planned == 0:
 		j.unsure(unsure("the manifest of the mark has no tables: there was nothing to bring back"))
@@ -166,6 +167,9 @@ func compareTable(ctx context.Context, e *Evidence, j *judgement, database strin
 		})
 		return true
 	}
+	if (want.Rows != got.Rows || want.Digest != got.Digest) && refreshedAsAllowed(e, j, database, want, *got) {
+		return true
+	}
 	if want.Counted || got.Counted {
 		compareCounts(e, j, database, want, *got)
 		return true
@@ -173,7 +177,7 @@ func compareTable(ctx context.Context, e *Evidence, j *judgement, database strin
 	if want.Rows != got.Rows || want.Digest != got.Digest {
 		l := mayLose(e, database, want)
 		if l == nil {
-			j.fail(locate(ctx, e, database, want, *got))
+			j.fail(hintRefresh(locate(ctx, e, database, want, *got), *got))
 		} else if lost, ok := lostAsAllowed(ctx, e, j, l, want, *got); ok {
 			j.res.Covered.Lost += lost
 			j.res.Covered.Rows -= lost

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
@@ -204,6 +205,11 @@ func (d *Drill) setCanaries(ctx context.Context, snap fixtures.Snapshot) error {
 	canaries, err := maker.Canaries(ctx, d.scenario.CanaryRows)
 	if err != nil {
 		return fmt.Errorf("pick canaries: %w", err)
+	}
+	for _, v := range d.scenario.Refreshed { // their rows may be others
+		canaries = slices.DeleteFunc(canaries, func(c probe.Canary) bool {
+			return c.Database == v.Database && (c.Name == v.View || c.Name == v.Database+": "+v.View)
+		})
 	}
 	d.rec.Canaries = canaries
 	d.prober.SetCanaries(canaries)

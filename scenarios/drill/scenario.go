@@ -61,6 +61,11 @@ type Scenario struct {
 	// first mark.
 	Tolerate []fixtures.ColumnTolerance
 
+	// Refreshed are materialized views that the recovery fills anew, as pg_restore does, each with a reason, which reports
+	// show: they may hold what their queries give over the rows that came back, instead of what they held at the mark. The
+	// service clock does not ask about them. One that the mark does not know makes the drill inconclusive.
+	Refreshed []reports.RefreshedView
+
 	proof []verify.Check // which see the damage: whatever the level, that is read in full
 
 	// MinAcknowledged is how many writes must be acknowledged before a mark, and again between the service's return
@@ -135,6 +140,11 @@ func (s Scenario) complete() (Scenario, error) {
 	for _, t := range s.Tolerate {
 		if err := t.Valid(); err != nil {
 			errs = append(errs, fmt.Errorf("Scenario.Tolerate: %w", err))
+		}
+	}
+	for _, v := range s.Refreshed {
+		if v.Database == "" || v.View == "" || strings.TrimSpace(v.Reason) == "" {
+			errs = append(errs, fmt.Errorf("Scenario.Refreshed: %+v: want a database, a view (schema.view), and why a refresh is right", v))
 		}
 	}
 	s.Title = cmp.Or(s.Title, s.Name)
