@@ -55,6 +55,11 @@ type (
 	Silent interface {
 		IsSilent() bool
 	}
+	// Watched is a [Silent] fault that knows which of the shipped checks see what it did, by their names. None means that only
+	// a check of the scenario's own can: of a deleted backup no other check knows how many there were.
+	Watched interface {
+		SeenBy() []string
+	}
 	// Gradual does its damage little by little: what of it comes first is done long before Inject returns.
 	Gradual interface {
 		FirstEffect() time.Time // of this process's clock; zero before the injection

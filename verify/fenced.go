@@ -114,7 +114,7 @@ func (f *fenced) ask(ctx context.Context, sys fixtures.System, dialer fencedDial
 			f.Unclear = "its disk is full, which is no fence: " + err.Error()
 			return
 		case errors.As(err, &exit) && ctx.Err() == nil:
-			f.Down = err.Error()
+			f.starting(ctx, sys, dialer, err)
 			return
 		}
 		f.Unclear = "it could not be started: " + err.Error()
@@ -124,6 +124,24 @@ func (f *fenced) ask(ctx context.Context, sys fixtures.System, dialer fencedDial
 	if err := f.write(ctx, sys, dialer); err != nil && f.Refused == "" && f.Unclear == "" {
 		f.Unclear = "it was started and does not answer: " + err.Error()
 	}
+}
+
+// starting asks a server once more that could not be started: it may be one that runs already and has yet to answer. One that
+// nobody hears of for so long is down.
+func (f *fenced) starting(ctx context.Context, sys fixtures.System, dialer fencedDialer, why error) {
+	const patience = 10 * time.Second
+	for began := time.Now(); time.Since(began) < patience && ctx.Err() == nil; time.Sleep(patience / 20) {
+		if err := f.write(ctx, sys, dialer); err == nil || f.Refused != "" || f.Unclear != "" {
+			return
+		}
+	}
+	for _, runs := range []string{"runs here already", "postmaster.pid", "another server might be running"} {
+		if strings.Contains(why.Error(), runs) {
+			f.Unclear = "it runs and does not answer: " + why.Error()
+			return
+		}
+	}
+	f.Down = why.Error()
 }
 
 // write sends a write as clients do. An error without Refused or Unclear says that nobody answered.

@@ -69,6 +69,12 @@ func (j *judgement) refused(r *reports.Recovery) {
 			Found: c.Target, Question: reports.Harmless,
 		})
 	}
+	for _, to := range r.Tried {
+		j.fail(reports.Finding{
+			Summary: fmt.Sprintf("a recovery that had to refuse would have sent clients to %s, and was kept from it", to), Wanted: "clients left where they are",
+			Found: to, Question: reports.Harmless, Hint: "let it look before it moves anybody",
+		})
+	}
 }
 
 // lostNothing wants every acknowledged write to be there, whenever it was made: nothing was to be given up.

@@ -52,6 +52,7 @@ func wrongRefusals() []sabotage {
 		{"R2", "it sent clients elsewhere first", "refusal", healthy, byRecovery(func(r *reports.Recovery) {
 			r.CutOvers = []fixtures.RouteChange{{Kind: "cut over", Target: "spare:5432"}}
 		}), f},
+		{"R2", "it would have sent clients elsewhere, and was kept from it", "refusal", healthy, byRecovery(func(r *reports.Recovery) { r.Tried = []string{"elsewhere:5432"} }), f},
 		{"R2", "a healthy row was changed before it refused", "contents", healthy, changed, f},
 		{"R2", "a sound row of the damaged store was changed before it refused", "contents", damaged, func(s *scene) {
 			s.edit = append(s.edit, func(e *Evidence) {

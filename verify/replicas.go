@@ -39,7 +39,8 @@ func (Replicas) Promise() string {
 
 // replicas is what was collected.
 type replicas struct {
-	Follow   string             `json:"follow,omitempty"` // why not every standby has applied everything
+	Follow   string             `json:"follow,omitempty"`  // why not every standby has applied everything
+	Serving  string             `json:"serving,omitempty"` // the standby that clients are sent to now
 	Primary  *fixtures.Manifest `json:"primary"`
 	Standbys []replica          `json:"standbys"`
 }
@@ -95,7 +96,11 @@ func (r Replicas) Collect(ctx context.Context, sys fixtures.System) ([]byte, err
 	o.Expect = got.Primary
 	for _, m := range sys.Members() {
 		at := env["GAMEDAY_ADDRESS_"+strings.ToUpper(strings.ReplaceAll(m.Node.Name(), "-", "_"))]
-		if m.Role != fixtures.Standby || (at != "" && at == sys.Route().Target()) {
+		if m.Role != fixtures.Standby {
+			continue
+		}
+		if at != "" && at == sys.Route().Target() {
+			got.Serving = m.Node.Name()
 			continue
 		}
 		one := replica{Node: m.Node.Name()}
@@ -140,6 +145,13 @@ func (r Replicas) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	switch {
 	case got.Primary == nil:
 		return inconclusive(what, unsure("there is no manifest of the primary to compare the standbys with"))
+	case len(got.Standbys) == 0 && got.Serving != "":
+		j.res.Covered.Planned, j.res.Covered.Looked = 1, 1
+		j.note(reports.Finding{
+			Summary: got.Serving + " serves clients now, and was the only standby: there is none to compare, and none to take over next time", Where: reports.Place{Node: got.Serving},
+			Question: reports.InService, Hint: "build a new standby before the next disaster",
+		})
+		return j.done()
 	case len(got.Standbys) == 0:
 		return inconclusive(what, unsure("the system has no standby: leave this check out"))
 	}

@@ -71,6 +71,7 @@ func TestStandbysMustHoldWhatThePrimaryHolds(t *testing.T) {
 			r.Standbys[1].Manifest, r.Standbys[1].Error = nil, "connection refused"
 		}, reports.Failed, "standby-2 cannot be read: connection refused"},
 		{"a standby lags for ever", func(r *replicas) { r.Follow = "standby-2 has applied 0/1" }, reports.Failed, "not every standby follows: standby-2"},
+		{"the only standby serves now", func(r *replicas) { r.Standbys, r.Serving = nil, "standby-1" }, reports.Passed, "was the only standby"},
 		{"there is no standby", func(r *replicas) { r.Standbys = nil }, reports.Inconclusive, "has no standby"},
 		{"the primary was not read", func(r *replicas) { r.Primary = nil }, reports.Inconclusive, "no manifest of the primary"},
 		{"they were compared with another primary", func(r *replicas) {

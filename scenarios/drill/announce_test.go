@@ -166,6 +166,11 @@ func TestPlanOnly(t *testing.T) {
 	}
 }
 
+// backups is a check of a team's own.
+type backups struct{ verify.Archive }
+
+func (backups) Name() string { return "backups" }
+
 // Damage that nobody sees in the store leaves checks of the store alone nothing to find: a recovery that does nothing would pass.
 func TestASilentFaultNeedsACheckThatLooksBeyondTheStore(t *testing.T) {
 	for _, c := range []struct {
@@ -174,12 +179,14 @@ func TestASilentFaultNeedsACheckThatLooksBeyondTheStore(t *testing.T) {
 		says   string
 	}{
 		{nil, false, "a recovery that does nothing would pass"},
-		{append(verify.Default(), verify.Replicas{}), false, ""},
-		{append(verify.Default(), verify.Replicas{}), true, "a recovery that does nothing would pass"},
+		{append(verify.Default(), verify.Replicas{}), false, "a recovery that does nothing would pass"}, // which look at no backup
+		{append(verify.Default(), verify.Rearmed{}), false, "a recovery that does nothing would pass"},  // which takes one itself
+		{append(verify.Default(), backups{}), false, ""},
+		{append(verify.Default(), backups{}), true, "a recovery that does nothing would pass"},
 	} {
 		s := drill.Scenario{Name: "file/silent", Checks: c.checks}
 		if c.waived {
-			s.Waivers = []reports.Waiver{{Check: "replicas", Reason: "there are none"}}
+			s.Waivers = []reports.Waiver{{Check: "backups", Reason: "there are none"}}
 		}
 		d, _ := onFile(t, s)
 		if err := d.Backup(t.Context()); err != nil {

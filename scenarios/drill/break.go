@@ -132,10 +132,14 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 // looksBeyond is an error for a drill of damage that is seen neither by clients nor in the store's contents, none of whose checks
 // looks anywhere else: those of a store that was never damaged would pass whatever the recovery did.
 func (d *Drill) looksBeyond(f faults.Fault) error {
-	if d.scenario.MustRefuse || verify.LookBeyond(d.scenario.Checks, d.scenario.Waivers) {
+	var seen []string
+	if w, ok := f.(faults.Watched); ok {
+		seen = w.SeenBy()
+	}
+	if d.scenario.MustRefuse || verify.LookBeyond(d.scenario.Checks, d.scenario.Waivers, seen) {
 		return nil
 	}
-	return fmt.Errorf("%s is seen neither by clients nor in the store's contents, and no check of this drill looks anywhere else: a recovery that does nothing would pass. Add verify.Replicas, verify.Archive, verify.Rearmed or a check of your own to Scenario.Checks", f.Describe().Name)
+	return fmt.Errorf("%s is seen neither by clients nor in the store's contents, and no check of this drill looks where it is: a recovery that does nothing would pass. Add to Scenario.Checks verify.Replicas for a standby, verify.Archive for the archived log, or a check of your own; verify.Rearmed takes a new backup itself", f.Describe().Name)
 }
 
 // lasts waits until an outage is more than a connection that broke or an answer that was late. One that is over by itself

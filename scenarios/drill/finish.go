@@ -25,6 +25,9 @@ func (d *Drill) Finish(ctx context.Context) error {
 		d.Verify(ctx)
 	}
 	errs := d.cleanUp(ctx)
+	if err := errors.Join(errs...); err != nil && d.verified {
+		d.leftBehind(err)
+	}
 	d.rec.Finished = time.Now().UTC()
 	d.conclude()
 	d.addOwn()
@@ -63,6 +66,19 @@ func (d *Drill) addOwn() {
 	d.rec.Checks = append(d.rec.Checks, *d.own)
 	verify.Conclude(d.rec)
 	d.rec.Headline = reports.Headline(d.rec)
+}
+
+// leftBehind adds to the record that not everything could be put right again. What was judged before that stands, but a drill
+// that leaves damage or processes behind is not passed: the next one may meet them.
+func (d *Drill) leftBehind(err error) {
+	d.rec.Checks = append(d.rec.Checks, reports.CheckResult{
+		Name: "clean-up", Promise: "the fault is healed, and nothing of the drill is left", Outcome: reports.Inconclusive, Total: 1,
+		Findings: []reports.Finding{{
+			Outcome: reports.Inconclusive, Summary: "left behind: " + d.mask(err.Error()), Question: reports.Harmless,
+			Hint: "look at what is left before the next drill: gameday clean removes what dead runs leave",
+		}},
+	})
+	verify.Conclude(d.rec)
 }
 
 // cleanUp runs every clean-up, the latest first, each with a limit of its own.

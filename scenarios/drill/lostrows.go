@@ -33,7 +33,11 @@ func (d *Drill) watchRest(f faults.Fault, damaged []faults.Rows) ([]faults.Rows,
 		if len(hit) == 0 {
 			return nil, fmt.Errorf("the objective lets rows of %s be lost, and the fault does not say which rows of it it has hit", l.Table)
 		}
-		d.rec.Fault.Hit = append(d.rec.Fault.Hit, reports.Place{Database: l.Database, Table: l.Table, Keys: hit})
+		if place := (reports.Place{Database: l.Database, Table: l.Table, Keys: hit}); !slices.ContainsFunc(d.rec.Fault.Hit, func(p reports.Place) bool {
+			return p.Database == l.Database && p.Table == l.Table
+		}) {
+			d.rec.Fault.Hit = append(d.rec.Fault.Hit, place)
+		}
 		maker, ok := d.sys.(RestCanaryMaker)
 		if !ok {
 			return nil, d.lacks("drill.RestCanaryMaker", "ask about the rows that must not be lost of "+l.Table)

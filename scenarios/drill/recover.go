@@ -59,6 +59,9 @@ func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...Rec
 		}
 		if t != d.latest { // what clients must find is what was there then
 			d.latest, d.rec.Canaries = t, t.canaries
+			if _, err := d.watchRest(d.fault, nil); err != nil {
+				return d.refused(fmt.Errorf("recover: %w", err))
+			}
 			d.watch(d.spoiled)
 		}
 		d.rec.Target = &t.mark
@@ -247,6 +250,9 @@ func (d *Drill) endStep(rr *reports.Recovery) {
 func (d *Drill) cutOver(ctx context.Context, rr *reports.Recovery, to string) error {
 	at := time.Now() // clients may reach the new store long before the call returns
 	if err := d.sendClients(ctx, to); err != nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		rr.Tried = append(rr.Tried, d.mask(to))
 		return fmt.Errorf("cut over to %q: %w", to, err)
 	}
 	d.mu.Lock()

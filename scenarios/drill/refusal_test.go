@@ -29,6 +29,7 @@ func TestFalseAlarm(t *testing.T) {
 		{"a command that goes on", recovery.Command(script(t, "exit 0\n")), drill.ErrNotRefused, "refusal"},
 		{"a command that refuses and ends well", recovery.Command(script(t, "echo 'gameday: refuse no'\n")), drill.ErrNotRefused, "refusal"},
 		{"a command that sends clients elsewhere and refuses", recovery.Command(script(t, "echo \"gameday: cutover $GAMEDAY_FILE\"\n"+refuses)), nil, "refusal"},
+		{"a command that would send clients elsewhere and refuses", recovery.Command(script(t, "echo \"gameday: cutover /nowhere/else.db\"\n"+refuses)), nil, "refusal"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, _ := onFile(t, drill.Scenario{Name: "file/false-alarm", MustRefuse: true, Objective: drill.Objective{LostWrites: drill.NoLoss()}})
