@@ -32,6 +32,9 @@ type procedure struct {
 	steps     []string // all of them: that there are no others is checked
 }
 
+// notStruck is why a specification proves nothing.
+const notStruck = "the recovery ended before the step at which it was to be interrupted"
+
 // took is how long each step of a procedure took when nothing interrupted it.
 var took = map[string][]time.Duration{}
 
@@ -53,7 +56,7 @@ func (p procedure) describe() bool {
 		})
 		for i, step := range p.steps {
 			It(fmt.Sprintf("converges or refuses when it is killed as step %d begins: %s", i+1, step), SpecTimeout(4*time.Minute), func(ctx SpecContext) {
-				p.interrupt(ctx, i, "killed as step %d begins: "+step, recovery.Interruption{Step: i + 1})
+				Expect(p.interrupt(ctx, i, "killed as step %d begins: "+step, recovery.Interruption{Step: i + 1})).NotTo(Equal(late), notStruck)
 			})
 		}
 		for n := range inside {
@@ -74,13 +77,13 @@ func (p procedure) describe() bool {
 		}
 		It("converges or refuses when its node loses the network in the middle", SpecTimeout(4*time.Minute), func(ctx SpecContext) {
 			middle := len(p.steps) / 2
-			p.interrupt(ctx, len(p.steps)+inside, "network of the spare lost as step %d begins: "+p.steps[middle],
-				recovery.Interruption{Step: middle + 1, Strike: loseNetwork, Patience: 2 * time.Second})
+			Expect(p.interrupt(ctx, len(p.steps)+inside, "network of the spare lost as step %d begins: "+p.steps[middle],
+				recovery.Interruption{Step: middle + 1, Strike: loseNetwork, Patience: 2 * time.Second})).NotTo(Equal(late), notStruck)
 		})
 		It("converges or refuses when its disk is full in the middle", SpecTimeout(4*time.Minute), func(ctx SpecContext) {
 			p.blueprint = p.limited
-			p.interrupt(ctx, len(p.steps)+inside+1, "disk of the spare full as step %d begins: "+p.steps[p.full-1],
-				recovery.Interruption{Step: p.full, Strike: fillDisk, Patience: 20 * time.Second})
+			Expect(p.interrupt(ctx, len(p.steps)+inside+1, "disk of the spare full as step %d begins: "+p.steps[p.full-1],
+				recovery.Interruption{Step: p.full, Strike: fillDisk, Patience: 20 * time.Second})).NotTo(Equal(late), notStruck)
 		})
 	})
 }

@@ -31,6 +31,7 @@ var _ = Describe("a deletion", Label("pitr", "owner=orders"), func() {
 		Disaster:  "Somebody drops the payments table with everything that depends on it.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
+		Waivers:   standbyLater,
 	}
 	It("of a whole table is undone by point-in-time recovery to a set of transactions", Label("mysql"), suite.About(dropped), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		d := suite.Begin(ctx, suite.Start(ctx, mysql.Cluster{Standbys: 1, Spares: 1, Dataset: shop}), dropped)
@@ -49,6 +50,7 @@ var _ = Describe("a deletion", Label("pitr", "owner=orders"), func() {
 		Disaster:  "A DELETE whose WHERE was forgotten empties the payments table.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
+		Waivers:   standbyLater,
 	}
 	It("of every row is undone by point-in-time recovery to a time", Label("mariadb"), suite.About(emptied), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		cluster := mysql.Cluster{Flavour: mysql.MariaDB, Standbys: 1, Spares: 1, Dataset: shop}

@@ -32,6 +32,7 @@ var _ = Describe("a dump", Label("dump", "full"), func() {
 		Disaster:  "A deploy sets every payment to 0, and replication has copied it before anybody looks.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: 3 * time.Minute, RPO: 3 * time.Minute},
+		Waivers:   standbyLater,
 	}
 	It("of MySQL and the log after it bring the payments back to the moment before a bad write", suite.About(wrong), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		cluster := mysql.Cluster{Standbys: 1, Spares: 1, Dataset: shop, Backups: mysql.Dump}
@@ -50,6 +51,7 @@ var _ = Describe("a dump", Label("dump", "full"), func() {
 		Disaster:  "Somebody drops the payments table with everything that depends on it.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: 3 * time.Minute, RPO: 3 * time.Minute},
+		Waivers:   standbyLater,
 	}
 	It("of MariaDB and the log after it bring a dropped table back", suite.About(dropped), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		cluster := mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Standbys: 1, Spares: 1, Dataset: shop, Backups: mysql.Dump}

@@ -56,6 +56,7 @@ var _ = Describe("a blind health check", Label("no-damage", "owner=platform"), f
 			Disaster:  "The health check of the primary is cut off, and pages somebody about a primary that serves its clients.",
 			Answers:   []reports.Question{reports.Plan, reports.Harmless},
 			Objective: drill.Objective{LostWrites: drill.NoLoss()}, MustRefuse: true,
+			Checks:  append(verify.Default(), verify.Fenced{}, verify.Replicas{}),
 			Runbook: "scenarios/mysql/promote-if-gone.sh",
 		}
 		It("makes nobody promote a replica who asks from there as well, on "+engine, suite.About(alarm), Label("full"), SpecTimeout(5*time.Minute), func(ctx SpecContext) {

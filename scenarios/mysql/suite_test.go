@@ -3,6 +3,7 @@ package mysql_test
 import (
 	"testing"
 
+	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/suite"
 )
 
@@ -12,3 +13,6 @@ func TestDrills(t *testing.T) {
 	}
 	suite.Run(t, "mysql")
 }
+
+// standbyLater is for recoveries that bring back service on another machine.
+var standbyLater = []reports.Waiver{{Check: "replicas", Reason: "the recovery brings back service; the replica is built anew by another runbook (recover/mysqlrebuild)"}}

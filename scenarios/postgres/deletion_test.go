@@ -30,6 +30,7 @@ var _ = Describe("a deletion", Label("postgres", "pitr", "owner=orders"), func()
 		Disaster:  "Somebody drops the payments table with everything that depends on it.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
+		Waivers:   standbyLater,
 	}
 	It("of a whole table is undone by point-in-time recovery to a restore point", suite.About(dropped), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		d := suite.Begin(ctx, suite.Start(ctx, cluster), dropped)
@@ -48,6 +49,7 @@ var _ = Describe("a deletion", Label("postgres", "pitr", "owner=orders"), func()
 		Disaster:  "A DELETE whose WHERE was forgotten empties the payments table.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
+		Waivers:   standbyLater,
 	}
 	It("of every row is undone by point-in-time recovery to a time", suite.About(emptied), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		d := suite.Begin(ctx, suite.Start(ctx, cluster), emptied)

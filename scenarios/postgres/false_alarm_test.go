@@ -14,6 +14,7 @@ import (
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
 	"github.com/recoverydrill/gameday/scenarios/suite"
+	"github.com/recoverydrill/gameday/verify"
 )
 
 // The health check sees nothing, and nothing is wrong: clients and the standby are served. The script can tell, because it
@@ -26,6 +27,7 @@ var _ = Describe("a blind health check", Label("postgres", "no-damage", "owner=p
 		Disaster:  "The health check of the primary is cut off, and pages somebody about a primary that serves its clients.",
 		Answers:   []reports.Question{reports.Plan, reports.Harmless},
 		Objective: drill.Objective{LostWrites: drill.NoLoss()}, MustRefuse: true,
+		Checks:  append(verify.Default(), verify.Fenced{}, verify.Replicas{}),
 		Runbook: "scenarios/postgres/promote-if-gone.sh",
 	}
 	It("makes nobody promote a standby who asks from there as well", suite.About(scenario), Label("full"), SpecTimeout(5*time.Minute), func(ctx SpecContext) {

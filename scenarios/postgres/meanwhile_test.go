@@ -27,6 +27,7 @@ var _ = Describe("a restore", Label("postgres", "pitr", "meanwhile", "owner=orde
 		Disaster:  "Somebody drops the payments table, and while it is restored the old primary loses its network and then dies.",
 		Answers:   []reports.Question{reports.BackedUp, reports.Findable, reports.InService, reports.Plan, reports.Capacity, reports.Harmless, reports.InTime},
 		Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
+		Waivers:   standbyLater,
 	}
 	It("goes on while the old primary loses its network and dies", Label("full"), suite.About(scenario), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		sys := suite.Start(ctx, postgres.Cluster{Standbys: 1, Spares: 1, Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.2})})

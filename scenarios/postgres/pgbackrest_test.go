@@ -18,8 +18,8 @@ import (
 	"github.com/recoverydrill/gameday/scenarios/suite"
 )
 
-// The repository holds a full backup and what has changed since, so a restore needs all of the chain and the log after
-// it. All but the first are taken with traffic running: what they copy is torn, and only the log makes it whole.
+// The repository holds a full backup and what has changed since; a restore needs the chain of the one that it begins with, and
+// the log after it. All but the first are taken with traffic running: what they copy is torn, and only the log makes it whole.
 var _ = Describe("a pgBackRest repository", Label("pgbackrest"), func() {
 	cluster := postgres.Cluster{
 		Spares: 1, Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.1}),
@@ -34,6 +34,7 @@ var _ = Describe("a pgBackRest repository", Label("pgbackrest"), func() {
 		Name: "postgres/pgbackrest-bad-write", Owner: "payments", Engine: "postgres", Fault: "bad write", Recovery: "pgbackrest to name", Takes: 50 * time.Second,
 		Disaster: "A deploy sets every payment to 0, and replication has copied it before anybody looks.",
 		Answers:  answers, Objective: objective,
+		Waivers: standbyLater,
 	}
 	It("leads back to the moment before a replicated bad write, from a full, a differential and an incremental backup",
 		suite.About(badWrite), Label("full"), SpecTimeout(6*time.Minute), func(ctx SpecContext) {

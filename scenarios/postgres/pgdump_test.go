@@ -32,6 +32,7 @@ var _ = Describe("a logical dump", Label("pgdump"), func() {
 		Disaster:  "A script that was meant for a test server drops the main database.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: 2 * time.Minute, RPO: time.Minute},
+		Waivers:   standbyLater,
 		Checks:    newServer(),
 	}
 	It("makes a new server of everything when the main database was dropped", suite.About(dropped), Label("full"), SpecTimeout(6*time.Minute), func(ctx SpecContext) {
@@ -51,6 +52,7 @@ var _ = Describe("a logical dump", Label("pgdump"), func() {
 		Disaster:  "The primary's machine is lost with its disks, there is no standby, and all there is are dumps.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: 2 * time.Minute, RPO: time.Minute},
+		Waivers:   standbyLater,
 		Checks:    newServer(), Runbook: "scenarios/postgres/restore-dump.sh",
 	}
 	It("makes a new server by a script of the team's own when the machine was lost", suite.About(lost), Label("full"), SpecTimeout(6*time.Minute), func(ctx SpecContext) {

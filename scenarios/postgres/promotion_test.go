@@ -29,7 +29,7 @@ var _ = Describe("a crashed primary", Label("postgres", "failover", "owner=platf
 		Disaster:  "The primary's server is killed while one of its two standbys lags behind.",
 		Answers:   []reports.Question{reports.InService, reports.Plan, reports.Harmless, reports.InTime},
 		Objective: drill.Objective{RTO: 45 * time.Second, RPO: 5 * time.Second},
-		Checks:    append(verify.Default(), verify.Fenced{}),
+		Checks:    append(verify.Default(), verify.Fenced{}, verify.Replicas{}),
 	}
 
 	It("is fenced, and its most advanced standby takes over", suite.About(scenario), SpecTimeout(5*time.Minute), func(ctx SpecContext) {

@@ -49,12 +49,21 @@ var outages = map[string]onOutage{
 		},
 		check: "refusal", finding: "had to refuse, and ran to its end",
 	},
+	"postgres-alarm-refused-late": {
+		does: "promotes a standby beside a healthy primary, and refuses afterwards", refuse: true,
+		on:    postgres.Cluster{Standbys: 1, Dataset: dataset.Shop(shop)},
+		fault: func() faults.Fault { return faults.BlindMonitor() },
+		node:  "standby-1", script: "../postgres/promote-if-gone.sh", edits: []edit{
+			{`echo "gameday: step ask from here"`, `"$GAMEDAY_PGBIN/pg_ctl" promote --pgdata="$GAMEDAY_PGDATA" --wait --timeout=60 --silent; echo "gameday: step ask from here"`},
+		},
+		check: "fenced", finding: `standby-1 takes clients' writes as well`,
+	},
 	"mysql-alarm": {
 		does: "trusts the health check alone and promotes a replica beside a healthy primary", refuse: true,
 		on:    mysql.Cluster{Standbys: 1, Dataset: dataset.Shop(shop)},
 		fault: func() faults.Fault { return faults.BlindMonitor() },
 		node:  "standby-1", script: "../mysql/promote-if-gone.sh", edits: []edit{
-			{`seen=$(ask "$GAMEDAY_PRIMARY")`, "seen=nothing"}, {`after=$(applied)`, "after=$before"},
+			{`seen=$(ask "$GAMEDAY_PRIMARY")`, "seen=nothing"}, {`after=$(received)`, "after=$before"},
 		},
 		check: "refusal", finding: "had to refuse, and ran to its end",
 	},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -148,37 +149,52 @@ var _ = Describe("a damaged replica", Label("sqlite", "pitr", "full", "owner=pay
 	})
 })
 
-// lostTransaction takes the file with a mark's transaction out of the replica.
+// lostTransaction takes every file with a mark's transaction out of the replica: its own, and what Litestream has merged with it.
 type lostTransaction struct {
 	mark fixtures.Mark
-	path string
+	gone int
 }
 
 func (l *lostTransaction) Describe() faults.Description {
-	return faults.Description{Name: "lost transaction", Class: "deletion", Detail: "the replica's file with transaction " + l.mark.Position + " is deleted"}
+	return faults.Description{Name: "lost transaction", Class: "deletion", Detail: "the replica's files with transaction " + l.mark.Position + " are deleted"}
+}
+
+// with lists the replica's files, and those of them that hold the transaction: "FIRST-LAST.ltx", of equal length.
+func (l *lostTransaction) with(ctx context.Context, sys fixtures.System) (all, with []fixtures.File, err error) {
+	all, err = sys.(fixtures.FileMapper).Files(ctx, nil, fixtures.ArchivedLog, "", "")
+	for _, f := range all {
+		first, last, ok := strings.Cut(strings.TrimSuffix(filepath.Base(f.Path), ".ltx"), "-")
+		if ok && first <= l.mark.Position && l.mark.Position <= last {
+			with = append(with, f)
+		}
+	}
+	return all, with, err
 }
 
 func (l *lostTransaction) Inject(ctx context.Context, sys fixtures.System) error {
-	files, err := sys.(fixtures.FileMapper).Files(ctx, nil, fixtures.ArchivedLog, "", "")
-	for _, f := range files {
-		if filepath.Base(f.Path) == l.mark.Position+"-"+l.mark.Position+".ltx" {
-			l.path = f.Path
-			_, err := f.Node.Exec(ctx, fixtures.Command{Args: []string{"rm", f.Path}})
-			return err
-		}
+	_, with, err := l.with(ctx, sys)
+	if err == nil && len(with) == 0 {
+		err = errors.New("the replica has no file of it")
 	}
-	return errors.Join(errors.New("the replica has no file of it"), err)
+	for _, f := range with {
+		_, removed := f.Node.Exec(ctx, fixtures.Command{Args: []string{"rm", f.Path}})
+		err = errors.Join(err, removed)
+		l.gone++
+	}
+	return err
 }
 
 // IsSilent: only a recovery looks there.
 func (l *lostTransaction) IsSilent() bool { return true }
 
+// Prove wants no file to end with the transaction: a restore to its time could use that one. A later merge, which ends with a
+// later one, is none.
 func (l *lostTransaction) Prove(ctx context.Context, sys fixtures.System) (string, error) {
-	files, err := sys.(fixtures.FileMapper).Files(ctx, nil, fixtures.ArchivedLog, "", "")
-	for _, f := range files {
-		if f.Path == l.path {
-			return "", fmt.Errorf("%w: it is there", faults.ErrNotSeen)
+	all, with, err := l.with(ctx, sys)
+	for _, f := range with {
+		if strings.HasSuffix(f.Path, "-"+l.mark.Position+".ltx") {
+			return "", fmt.Errorf("%w: %s is there", faults.ErrNotSeen, filepath.Base(f.Path))
 		}
 	}
-	return fmt.Sprintf("the replica has %d files, and none of that transaction alone", len(files)), err
+	return fmt.Sprintf("the replica has %d files, and none that ends with that transaction; %d were deleted", len(all), l.gone), err
 }
