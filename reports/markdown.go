@@ -103,9 +103,13 @@ func markdownRow(r *Record) string {
 	if n := r.rowsVerified(); n > 0 {
 		rows = number(n)
 	}
+	rta, rpa := strings.TrimPrefix(rtaText(r), "RTA "), strings.TrimPrefix(rpaText(r), "RPA ")
+	if r.Restore != nil {
+		rta, rpa = r.tookText(), "–"
+	}
 	return fmt.Sprintf("| %s %s | %s | %s | %s | %s | %s | %s | %s |\n", symbol(outcome), outcome,
 		markdown(shorten(scenario(r), 200)), markdown(line(r.Level.String())), markdown(ranOn(r)), markdown(shorten(line(r.Disaster), 200)),
-		markdown(strings.TrimPrefix(rtaText(r), "RTA ")), markdown(strings.TrimPrefix(rpaText(r), "RPA ")), rows)
+		markdown(rta), markdown(rpa), rows)
 }
 
 // ranOn is the engine and where it lived: "postgres 17.11, container".

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -53,10 +54,15 @@ func (rec *Record) unverified() string {
 	if !r.Unverified() {
 		return ""
 	}
-	invariants := int64(r.Invariants)
+	held := map[string]int64{ // by the check that has looked
+		invariantsCheck: int64(r.Invariants), "freshness": int64(r.Freshness), "row bands": int64(r.RowBands), "readable": int64(len(r.Tables)),
+	}
 	for _, c := range rec.Checks {
-		if c.Name == invariantsCheck {
-			invariants = c.Covered.Looked // one that speaks about no row has not held
+		switch _, asked := held[c.Name]; {
+		case asked && (c.Outcome != Passed || slices.ContainsFunc(rec.Waivers, func(w Waiver) bool { return w.Check == c.Name })):
+			held[c.Name] = 0
+		case c.Name == invariantsCheck:
+			held[c.Name] = c.Covered.Looked // one that speaks about no row has not held
 		}
 	}
 	var parts []string
@@ -64,20 +70,23 @@ func (rec *Record) unverified() string {
 		n    int64
 		text string
 	}{
-		{invariants, plural(invariants, "invariant")},
-		{int64(r.Freshness), "freshness"},
-		{int64(r.RowBands), plural(int64(r.RowBands), "row band")},
-		{int64(len(r.Tables)), plural(int64(len(r.Tables)), "required table")},
+		{held[invariantsCheck], plural(held[invariantsCheck], "invariant")},
+		{held["freshness"], "freshness"},
+		{held["row bands"], plural(held["row bands"], "row band")},
+		{held["readable"], plural(held["readable"], "required table")},
 	} {
 		if p.n > 0 {
 			parts = append(parts, p.text)
 		}
 	}
-	held := strings.Join(parts, ", ")
-	if n := len(parts); n > 1 {
-		held = strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]
+	if len(parts) == 0 {
+		return "judged without a manifest, and by nothing else: whether any row is right is not known"
 	}
-	return "judged without a manifest: " + held + " held; whether every row is right is not known"
+	all := strings.Join(parts, ", ")
+	if n := len(parts); n > 1 {
+		all = strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]
+	}
+	return "judged without a manifest: " + all + " held; whether every row is right is not known"
 }
 
 // tookText is how long the restore took.

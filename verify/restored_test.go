@@ -49,6 +49,17 @@ func TestADatabaseThatCannotBeEnteredIsNotReadable(t *testing.T) {
 	holds(t, "the server", &Evidence{Found: &fixtures.Manifest{Objects: billing.Objects, Databases: []fixtures.Database{shop}}}, Readable{}, reports.Inconclusive, "could not open directory")
 }
 
+// What a file's own check finds is damage; rows without their parents may have been there before.
+func TestASQLiteFilesOwnChecks(t *testing.T) {
+	for name, c := range map[string]struct {
+		check, says string
+		want        reports.Outcome
+	}{"damage": {"integrity_check", "wrong # of entries in index", reports.Failed}, "an orphan": {"foreign_key_check", "1 row of loans", reports.Passed}} {
+		shop := fixtures.Database{Name: "main", Tables: []fixtures.Table{{Schema: "main", Name: "t", Rows: 9}}, Objects: []fixtures.Object{{Kind: "check", Name: c.check, Definition: c.says}}}
+		holds(t, name, &Evidence{Found: &fixtures.Manifest{Databases: []fixtures.Database{shop}}}, Readable{}, c.want, c.says)
+	}
+}
+
 // An invariant passes only where it was asked, held, is about something, and is known to be able to fail.
 func TestInvariantsMustBeAbleToFail(t *testing.T) {
 	none, some := &fixtures.Answer{}, &fixtures.Answer{Total: 3, Columns: []string{"id"}, Rows: [][]*string{{text("7")}}}
@@ -122,6 +133,12 @@ func TestAVerdictWithoutAManifestIsWeaker(t *testing.T) {
 	if got := reports.Headline(rec); !strings.Contains(got, want) || strings.Contains(got, "are back") {
 		t.Errorf("got %q", got)
 	}
+	rec.Checks = append(rec.Checks, reports.CheckResult{Name: "freshness", Outcome: reports.Failed}, reports.CheckResult{Name: "row bands", Outcome: reports.Passed})
+	rec.Waivers = []reports.Waiver{{Check: "freshness", Reason: "r"}, {Check: "row bands", Reason: "r"}}
+	if got := reports.Headline(rec); !strings.Contains(got, "judged without a manifest: 2 invariants held;") {
+		t.Errorf("waived checks have held: %q", got)
+	}
+	rec.Checks, rec.Waivers = rec.Checks[:2], nil
 	rec.Restore.Manifest = &reports.RestoreManifest{Taken: time.Now()}
 	if got := reports.Headline(rec); strings.Contains(got, "without a manifest") || !strings.Contains(got, "all of 99 rows are back") {
 		t.Errorf("got %q", got)

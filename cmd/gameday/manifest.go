@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,13 @@ where ps does not show it. PGPASSWORD, PGPASSFILE and PGSERVICE are read as psql
 		Example: `  gameday manifest --postgres "postgres://reader@db.example.com/shop" --out backups/monday.manifest
   GAMEDAY_MYSQL_DSN="reader:secret@tcp(db.example.com:3306)/" gameday manifest --out monday.manifest
   gameday manifest --sqlite /srv/app/app.db --out monday.manifest`,
-		Args: none,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			// The word itself is not repeated: it may be a connection string with its password.
+			return usagef("manifest takes no argument: a connection string belongs behind --postgres or --mysql, in quotes where it holds blanks\nusage: %s", cmd.UseLine())
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fromEnvironment(&store)
 			if err := store.Check(); err != nil {
@@ -54,7 +61,7 @@ where ps does not show it. PGPASSWORD, PGPASSFILE and PGSERVICE are read as psql
 			if err := o.Check(store); err != nil {
 				return usagef("%v", err)
 			}
-			if visible := len(store.Secrets()) > 0 && (cmd.Flags().Changed("postgres") || cmd.Flags().Changed("mysql")); visible {
+			if onCommandLine(store) {
 				a.note("the password is on the command line, where ps shows it: put the connection string into %s or %s", postgresVariable, mysqlVariable)
 			}
 			if o.RowLimit = rows; rows == 0 {
@@ -84,6 +91,15 @@ where ps does not show it. PGPASSWORD, PGPASSFILE and PGSERVICE are read as psql
 	f.Int64Var(&rows, "rows-limit", 5_000_000, "keep a digest of each row, by its primary key, of tables with at most `N` rows; 0 keeps none")
 	f.StringVar(&o.Nonce, "nonce", "", "32 `hex` digits that the digests depend on; two manifests with the same can be compared (default random)")
 	return cmd
+}
+
+// onCommandLine says whether a connection string that was given as an option holds one of its secrets: others come from
+// PGPASSWORD and the like.
+func onCommandLine(s foreign.Store) bool {
+	return slices.ContainsFunc(s.Secrets(), func(secret string) bool {
+		given := func(name, text string) bool { return text != os.Getenv(name) && strings.Contains(text, secret) }
+		return given(postgresVariable, s.Postgres) || given(mysqlVariable, s.MySQL)
+	})
 }
 
 func fromEnvironment(s *foreign.Store) {

@@ -56,5 +56,13 @@ func TestManifestKeepsPasswords(t *testing.T) {
 		if !strings.Contains(onLine.err.String(), "ps shows it") || strings.Contains(byName.err.String(), "ps shows it") {
 			t.Errorf("%s: the warning of a password on the command line:\n%s%s", store.option, onLine.err.String(), byName.err.String())
 		}
+		if c := gameday(t, "manifest", store.dsn, "--out", out); c.code != exitUsage || strings.Contains(c.err.String(), "s3cret") || !strings.Contains(c.err.String(), store.option) {
+			t.Errorf("%s was forgotten: exit code %d\n%s", store.option, c.code, c.err.String())
+		}
+	}
+	t.Setenv("PGPASSWORD", "s3cret")
+	c := gameday(t, "manifest", "--postgres", "postgres://reader@127.0.0.1:1/shop", "--out", filepath.Join(t.TempDir(), "m"))
+	if said := c.out.String() + c.err.String(); strings.Contains(said, "s3cret") || strings.Contains(said, "ps shows it") {
+		t.Errorf("a password in PGPASSWORD:\n%s", said)
 	}
 }

@@ -133,11 +133,14 @@ func (l *leftBehind) specs(r *suiteResult) (assertion bool) {
 		l.problem("Ginkgo's report of it is missing: %v", l.reportErr)
 		return false
 	}
-	passed := 0
+	passed, drilled, idle := 0, false, []string{}
 	for _, s := range l.report.Specs() {
+		drilled = drilled || s.Drilled()
 		switch {
 		case s.State == "passed":
-			passed++
+			if passed++; !s.Drilled() {
+				idle = append(idle, s.Text())
+			}
 		case s.State == "pending" && l.filtered: // reported whatever the filters say
 		case s.State == "pending":
 			r.Skipped = append(r.Skipped, skipped{s.Text(), "pending"})
@@ -148,8 +151,11 @@ func (l *leftBehind) specs(r *suiteResult) (assertion bool) {
 			l.problem("every drill passed its checks, and the scenario's own assertion failed: %s: %s", s.Text(), message(s))
 		}
 	}
-	if passed > len(l.drills) {
+	switch { // a suite that begins its drills without package suite is known by its records alone
+	case passed > len(l.drills):
 		l.problem("%d specs passed and only %d left a record: a spec that begins no drill proves nothing", passed, len(l.drills))
+	case drilled && len(idle) > 0:
+		l.problem("%q passed and began no drill: that proves nothing", idle[0])
 	}
 	return assertion
 }

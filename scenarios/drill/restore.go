@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
@@ -74,8 +75,16 @@ func (s RestoreScenario) complete() (RestoreScenario, error) {
 	if s.Level != "" && s.Level != reports.Full {
 		errs = append(errs, fmt.Errorf("RestoreScenario: Level %q: a restored backup is always judged in full", s.Level))
 	}
-	if s.Manifest == "" && (len(s.Allow) > 0 || s.NewSystem) {
-		errs = append(errs, errors.New("RestoreScenario: Allow and NewSystem are about a Manifest, and there is none"))
+	if s.Manifest == "" && (len(s.Allow) > 0 || s.NewSystem || len(s.Refreshed) > 0) {
+		errs = append(errs, errors.New("RestoreScenario: Allow, NewSystem and Refreshed are about a Manifest, and there is none"))
+	}
+	if len(s.Tolerate) > 0 {
+		errs = append(errs, errors.New("RestoreScenario: Tolerate is not for restores: the manifest was taken without it, and its digests are of every column to the last bit"))
+	}
+	for _, w := range s.Waivers {
+		if s.Manifest == "" && w.Check == (verify.Invariants{}).Name() {
+			errs = append(errs, errors.New("RestoreScenario: without a Manifest the invariants cannot be waived: nothing would be held against what came back"))
+		}
 	}
 	for _, q := range s.Invariants {
 		errs = append(errs, q.Check())
@@ -245,7 +254,7 @@ func (d *Drill) keepManifest() error {
 		return fmt.Errorf("the manifest was taken in the future: %s", m.Taken)
 	}
 	to := d.path(reports.BaselineDir)
-	if err := os.CopyFS(to, os.DirFS(r.Manifest)); err != nil {
+	if err := errors.Join(os.CopyFS(to, os.DirFS(r.Manifest)), ownersOnly(to)); err != nil {
 		return fmt.Errorf("keep the manifest: %w", err)
 	}
 	kept, err := manifest.Read(to, r.ManifestDigest) // what is judged by is the copy
@@ -261,8 +270,25 @@ func (d *Drill) keepManifest() error {
 	*d.rec.Restore.Manifest = reports.RestoreManifest{
 		Taken: kept.Taken, Position: kept.Position, Version: kept.ServerVersion, Digest: r.ManifestDigest, Only: kept.Only, Tables: kept.Taking.Tables, Rows: kept.Taking.Rows,
 	}
+	if lacking := slices.DeleteFunc(slices.Clone(r.Tables), func(p reports.Place) bool { return verify.Surveyed(kept, p) }); len(lacking) > 0 {
+		return fmt.Errorf("the manifest does not hold %s, which RestoreScenario.Tables wants to be there: it was taken when the table was gone, or of other databases", lacking[0].Table)
+	}
 	d.detail("manifest of %s, %d rows", kept.Taken.UTC().Format(time.RFC3339), kept.Taking.Rows)
 	return nil
+}
+
+// ownersOnly keeps everybody else from reading a directory, as a manifest is kept: it holds keys of a team's rows as text.
+func ownersOnly(dir string) error {
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		mode := fs.FileMode(0o600)
+		if e.IsDir() {
+			mode = 0o700
+		}
+		return os.Chmod(path, mode)
+	})
 }
 
 // environment is the responder's, with the real backup in it.
@@ -310,20 +336,34 @@ func (d *Drill) restore(ctx context.Context, r recovery.Recovery) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		_, err := d.Ask(limit, "", "SELECT 1")
-		if err == nil {
-			d.rec.Restore.ReadyNS = d.clock.NowNS()
-			if d.rec.Restore.NoWrites, err = d.noWrites(limit); err != nil {
-				return fmt.Errorf("ask the restored store whether it takes writes: %w", err)
-			}
+		ready, err := d.ready(limit)
+		if ready {
 			return d.save()
 		}
 		select {
 		case <-limit.Done():
+			if d.rec.Restore.ReadyNS > 0 { // it answers, and is not open for writing: that is for the checks to say
+				return d.save()
+			}
 			return fmt.Errorf("%w: the restored store does not answer: %w", ErrNotBack, err)
 		case <-tick.C:
 		}
 	}
+}
+
+// ready asks the restored store whether it answers and takes writes, and notes since when. A server that is still being
+// promoted answers before it takes any.
+func (d *Drill) ready(ctx context.Context) (bool, error) {
+	if _, err := d.Ask(ctx, "", "SELECT 1"); err != nil {
+		return false, err
+	}
+	at := d.clock.NowNS()
+	why, err := d.noWrites(ctx)
+	if err != nil {
+		return false, fmt.Errorf("ask the restored store whether it takes writes: %w", err)
+	}
+	d.rec.Restore.ReadyNS, d.rec.Restore.NoWrites = at, why
+	return why == "", nil
 }
 
 // writable asks, for each engine with a server, what keeps it from taking writes: a row for each reason. A survey leaves these
@@ -333,8 +373,10 @@ var writable = map[string]string{
 UNION ALL SELECT 'default_transaction_read_only is on' FROM pg_settings
 WHERE name = 'default_transaction_read_only' AND setting = 'on' AND source NOT IN ('user', 'database user', 'client', 'session')`, // the account's own is its own
 	"mysql": `SELECT CONCAT(name, ' is on') FROM (SELECT 'read_only' AS name, @@global.read_only AS is_on UNION ALL SELECT 'super_read_only', @@global.super_read_only
-UNION ALL SELECT 'offline_mode', @@global.offline_mode) x WHERE is_on`,
-	"mariadb": `SELECT 'read_only is on' FROM DUAL WHERE @@global.read_only`,
+UNION ALL SELECT 'offline_mode', @@global.offline_mode UNION ALL SELECT 'innodb_read_only', @@global.innodb_read_only
+UNION ALL SELECT 'innodb_force_recovery', @@global.innodb_force_recovery > 0) x WHERE is_on`, // the last takes no changes of rows, or would lose them
+	"mariadb": `SELECT CONCAT(name, ' is on') FROM (SELECT 'read_only' AS name, @@global.read_only AS is_on
+UNION ALL SELECT 'innodb_read_only', @@global.innodb_read_only UNION ALL SELECT 'innodb_force_recovery', @@global.innodb_force_recovery > 0) x WHERE is_on`,
 }
 
 // noWrites is why the restored store takes no writes; "" where it does.
@@ -399,8 +441,12 @@ func (d *Drill) sendToFile(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("where the store's files are: %w", err)
 	}
-	if _, err := os.Stat(real); err != nil {
+	info, err := os.Stat(real)
+	if err != nil {
 		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 {
+		return fmt.Errorf("%s has %d names (hard links): what the application writes would go into the file of the other name too, which may be the backup's; copy it", path, st.Nlink)
 	}
 	d.restored.file = real
 	return nil
@@ -468,5 +514,9 @@ func (d *Drill) surveyRestored(ctx context.Context) (*fixtures.Manifest, error) 
 	if expect == nil { // whatever cannot be read is in the survey, not an error
 		expect = &fixtures.Manifest{}
 	}
-	return d.survey(ctx, snap, reports.FoundDir, "", fixtures.SurveyOptions{Expect: expect})
+	m, err := d.survey(ctx, snap, reports.FoundDir, "", fixtures.SurveyOptions{Expect: expect})
+	if err != nil {
+		return nil, err
+	}
+	return m, ownersOnly(d.path(reports.FoundDir))
 }

@@ -44,14 +44,18 @@ var _ = Describe("a real backup of PostgreSQL", Label("postgres", "realbackup"),
 	sql := func(statement string) string {
 		return `"$GAMEDAY_PGBIN/psql" -h /tmp -U postgres -d library -Xqc "` + statement + `"`
 	}
-	newSystem := func(s *drill.RestoreScenario) { s.NewSystem = true }
+	// A dump has the view's query and not its rows.
+	newSystem := func(s *drill.RestoreScenario) {
+		s.NewSystem = true
+		s.Refreshed = []reports.RefreshedView{{Database: "library", View: "public.lent", Reason: "it is refreshed every night"}}
+	}
 
 	It("comes back from its files as its manifest says, and nothing else does", SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		t := newTeam(ctx, postgresTeam(files, "restore-postgres-files.sh"))
 		Expect(os.Chmod(t.backup, 0o700)).To(Succeed()) // as pg_basebackup makes it, and as the server wants it
 		rec := t.restore(ctx, "postgres-files", "", nil)
 		Expect(rec).To(suite.HavePassed(), says(rec))
-		Expect(rec.Headline).To(MatchRegexp(`restored in .*; all of 2,500 rows are back as the manifest of`))
+		Expect(rec.Headline).To(MatchRegexp(`restored in .*; all of 2,501 rows are back as the manifest of`))
 
 		rec = t.restore(ctx, "postgres-files-value-changed", sql("UPDATE loans SET book = 'book 8' WHERE id = 7"), nil)
 		Expect(rec).NotTo(suite.HavePassed())
@@ -62,7 +66,20 @@ var _ = Describe("a real backup of PostgreSQL", Label("postgres", "realbackup"),
 		t := newTeam(ctx, postgresTeam(dump, "restore-postgres.sh"))
 		rec := t.restore(ctx, "postgres-dump", "", newSystem)
 		Expect(rec).To(suite.HavePassed(), says(rec))
-		Expect(rec.Headline).To(MatchRegexp(`restored in .*; all of 2,500 rows are back as the manifest of`))
+		Expect(rec.Headline).To(MatchRegexp(`restored in .*; all of 2,501 rows are back as the manifest of`))
+
+		rec = t.restore(ctx, "postgres-refreshed-view", "", func(s *drill.RestoreScenario) { s.NewSystem, s.Refreshed = true, nil })
+		Expect(rec).NotTo(suite.HavePassed(), "nobody has said that the view may be refreshed")
+		Expect(says(rec)).To(And(ContainSubstring("public.lent"), ContainSubstring("name the view in Scenario.Refreshed")))
+
+		rec = t.restore(ctx, "postgres-stale-view", sql("UPDATE loans SET book = 'book 8' WHERE id = 7; REFRESH MATERIALIZED VIEW lent; UPDATE loans SET book = 'book 7' WHERE id = 7"), newSystem)
+		Expect(rec).NotTo(suite.HavePassed(), "it holds neither what it held nor what its query gives")
+		Expect(says(rec)).To(ContainSubstring("public.lent"))
+
+		reload := "\n" + sql("SELECT pg_reload_conf()") + "\n"
+		rec = t.restore(ctx, "postgres-opened-later", sql("ALTER SYSTEM SET default_transaction_read_only = on")+reload+
+			"(sleep 3\n"+sql("ALTER SYSTEM RESET default_transaction_read_only")+reload+") >/dev/null 2>&1 &", newSystem)
+		Expect(rec).To(suite.HavePassed(), says(rec))
 
 		rec = t.restore(ctx, "postgres-another-system", "", nil)
 		Expect(says(rec)).To(ContainSubstring("system"))

@@ -124,6 +124,10 @@ var _ = Describe("a real backup of SQLite", Label("sqlite", "realbackup"), func(
 		"old-backup":        {sql("DELETE FROM loans WHERE id < 100"), nil, reports.Failed, "main.loans"},
 		"command-that-lies": {`rm "$GAMEDAY_DATA/app.db"`, nil, reports.Failed, "the restore failed"},
 		"nothing-restored":  {"exit 0", nil, reports.Failed, "did not answer"},
+		"two-names-of-one-file": {`ln "$GAMEDAY_DATA/app.db" "$GAMEDAY_DATA/other.db"`, nil, reports.Failed, "hard links"},
+		"table-not-in-manifest": {"", func(_ shelf, r *drill.RestoreScenario) {
+			r.Tables = []reports.Place{{Database: "main", Table: "main.members"}}
+		}, reports.Inconclusive, "the manifest does not hold main.members"},
 		"manifest-edited": {"", func(s shelf, _ *drill.RestoreScenario) {
 			file := filepath.Join(s.manifest, manifest.File)
 			b, err := os.ReadFile(file)

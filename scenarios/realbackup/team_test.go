@@ -89,7 +89,7 @@ func says(rec *reports.Record) string {
 	all := []string{why, rec.Error}
 	for _, check := range rec.Checks {
 		for _, f := range check.Findings {
-			all = append(all, f.Summary)
+			all = append(all, f.Summary, f.Hint)
 		}
 	}
 	return strings.Join(all, "\n")

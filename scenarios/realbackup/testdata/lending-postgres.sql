@@ -5,6 +5,7 @@ CREATE TABLE loans (id bigserial PRIMARY KEY, reader bigint NOT NULL REFERENCES 
 CREATE INDEX loans_by_reader ON loans (reader);
 CREATE VIEW overdue AS SELECT * FROM loans WHERE fine > 0;
 CREATE FUNCTION longest() RETURNS text LANGUAGE sql STABLE AS 'SELECT max(book) FROM public.loans';
+CREATE MATERIALIZED VIEW lent AS SELECT count(*) AS loans, count(DISTINCT book) AS books FROM loans;
 INSERT INTO readers (name) SELECT 'reader ' || i FROM generate_series(1, 500) i;
 INSERT INTO loans (reader, book, lent, fine) SELECT 1 + i % 500, 'book ' || i, '2026-11-01'::timestamptz - i * interval '1 minute', CASE WHEN i % 10 = 0 THEN i * 0.01 END FROM generate_series(1, 2000) i;
 GRANT SELECT, INSERT ON readers, loans TO desk;

@@ -33,6 +33,13 @@ type Spec struct {
 	}
 	State   string // "passed", "failed", "skipped", "pending", "panicked", "timedout", "interrupted", "aborted"
 	Failure *struct{ Message string }
+
+	ReportEntries []struct{ Name string }
+}
+
+// Drilled says whether the spec has begun a drill through package suite.
+func (s Spec) Drilled() bool {
+	return slices.ContainsFunc(s.ReportEntries, func(e struct{ Name string }) bool { return e.Name == "drill" })
 }
 
 // ReadReport reads the report at path. A file with anything but one suite in it is an error.
