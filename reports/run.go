@@ -2,6 +2,7 @@ package reports
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,9 +26,12 @@ type Drill struct {
 
 // Skip is a drill that was asked for and not run.
 type Skip struct {
-	Scenario string
-	Reason   string
+	Scenario string `json:"scenario"`
+	Reason   string `json:"reason"`
 }
+
+// SkippedFile keeps the drills that were asked for and not run, in a run's directory: they leave no record of their own.
+const SkippedFile = "skipped.json"
 
 // Option changes what the writers of a run's reports put in.
 type Option func(*options)
@@ -58,13 +62,43 @@ func collect(opts []Option) options {
 }
 
 // WriteAll writes a run's junit.xml, report.html and summary.md into dir, which must exist, each atomically. All are
-// tried; the error joins what went wrong.
+// tried; the error joins what went wrong. What [WithSkipped] has shown is shown again when the reports are written anew.
 func WriteAll(dir string, drills []Drill, opts ...Option) error {
 	opts = append(slices.Clone(opts), func(o *options) { o.report = dir })
+	skipped, err := keepSkipped(filepath.Join(dir, SkippedFile), collect(opts).skipped)
+	if err != nil {
+		return err
+	}
+	opts = append(opts, WithSkipped(skipped...))
 	write := func(name string, render func(io.Writer, []Drill, ...Option) error) error {
 		return writeAtomically(filepath.Join(dir, name), func(w io.Writer) error { return render(w, drills, opts...) })
 	}
 	return errors.Join(write(JUnitFile, WriteJUnit), write(HTMLFile, WriteHTML), write(SummaryFile, WriteMarkdown))
+}
+
+// keepSkipped writes the skipped drills down, or reads those that were written down before where there are none.
+func keepSkipped(path string, skipped []Skip) ([]Skip, error) {
+	if len(skipped) > 0 {
+		b, err := json.MarshalIndent(skipped, "", " ")
+		if err != nil {
+			return nil, err
+		}
+		return skipped, writeAtomically(path, func(w io.Writer) error {
+			_, err := w.Write(b)
+			return err
+		})
+	}
+	b, err := os.ReadFile(path) //nolint:gosec // below the run's directory
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &skipped)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read which drills were not run: %w", err)
+	}
+	return skipped, nil
 }
 
 // ReadRun reads every drill below a run's directory, sorted by path; a drill's own directory is a run of one. A

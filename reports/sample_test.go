@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -289,5 +290,30 @@ func TestSample(t *testing.T) {
 	}
 	if err := WriteAll(single, drills[:1]); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestSkippedDrillsAreNotForgotten: reports that are written anew show what the first ones have shown.
+func TestSkippedDrillsAreNotForgotten(t *testing.T) {
+	dir := t.TempDir()
+	drills := sampleDrills()[:1]
+	if err := WriteAll(dir, drills, WithSkipped(Skip{"mysql/crash", "no Docker here"})); err != nil {
+		t.Fatal(err)
+	}
+	was := map[string]string{}
+	for _, name := range []string{JUnitFile, HTMLFile, SummaryFile} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !strings.Contains(string(b), "no Docker here") {
+			t.Fatalf("%s does not show it: %v", name, err)
+		}
+		was[name] = string(b)
+	}
+	if err := WriteAll(dir, drills); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range was {
+		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(b) != text {
+			t.Errorf("%s is another: %v", name, err)
+		}
 	}
 }
