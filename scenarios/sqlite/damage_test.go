@@ -141,6 +141,7 @@ var _ = Describe("a damaged replica", Label("sqlite", "pitr", "full", "owner=pay
 		d := suite.Begin(ctx, suite.Start(ctx, store), short)
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
 		d.Mark(ctx, "before all of it")
+		awayFromMerge(ctx)
 		Expect(d.Break(ctx, faults.Together(
 			faults.CorruptFile(faults.Overwritten, fixtures.ArchivedLog, "", 0), faults.DeleteFile(fixtures.TableFile, ""),
 		))).To(Succeed())
@@ -148,6 +149,21 @@ var _ = Describe("a damaged replica", Label("sqlite", "pitr", "full", "owner=pay
 		Expect(d.Verify(ctx)).To(suite.HavePassed())
 	})
 })
+
+// awayFromMerge waits where Litestream is about to merge its newest files, which it does on every half minute, from copies of its
+// own: a merge between the damage and the application's end would make the replica whole again.
+func awayFromMerge(ctx context.Context) {
+	const every, needed = 30 * time.Second, 8 * time.Second
+	now := time.Now()
+	next := now.Truncate(every).Add(every)
+	if next.Sub(now) > needed {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(next.Sub(now) + 2*time.Second):
+	}
+}
 
 // lostTransaction takes every file with a mark's transaction out of the replica: its own, and what Litestream has merged with it.
 type lostTransaction struct {

@@ -53,7 +53,7 @@ func onSettings() []sabotage.Act {
 		acts("F9", "statistics are not kept", structure, global("innodb_stats_auto_recalc", "OFF", "ON")),
 		acts("G1", "every transaction begins read-only", structure, on{Postgres: {
 			do:   statement("ALTER DATABASE bench SET default_transaction_read_only = on"),
-			undo: statement("SET default_transaction_read_only = off", "ALTER DATABASE bench RESET default_transaction_read_only"), sees: "SELECT setconfig FROM pg_db_role_setting",
+			undo: statement("BEGIN READ WRITE", "ALTER DATABASE bench RESET default_transaction_read_only", "COMMIT"), sees: "SELECT setconfig FROM pg_db_role_setting",
 		}}),
 		acts("D9", "the server reads statements in another way", structure, global("sql_mode", "''", "DEFAULT")),
 		acts("D9", "no event runs", structure, only(global("event_scheduler", "OFF", "ON"))),

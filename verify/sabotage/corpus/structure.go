@@ -73,7 +73,7 @@ func lostInPostgres() []lostObject {
 		p("D10", "a view runs with its owner's rights", "ALTER VIEW payment_open RESET (security_invoker)", "ALTER VIEW payment_open SET (security_invoker = true)", pgClasses),
 		p("D11", "a sequence went back", "SELECT setval('ticket_number', 1000)", "SELECT setval('ticket_number', 5000)", "SELECT last_value FROM ticket_number"),
 		p("D11", "an identity goes on at 1", "SELECT setval('payment_id_seq', 1, false)", "SELECT setval('payment_id_seq', 3000)", "SELECT last_value FROM payment_id_seq"),
-		p("D13", "a column is wider", "ALTER TABLE payment ALTER status TYPE varchar(40)", "ALTER TABLE payment ALTER status TYPE varchar(20)", pgColumns),
+		p("D13", "a column is wider", "ALTER TABLE total ALTER amount TYPE numeric(14,2)", "ALTER TABLE total ALTER amount TYPE numeric(12,2)", pgColumns),
 		p("D13", "a column has another type", "ALTER TABLE payment_log ALTER payment TYPE bigint", "ALTER TABLE payment_log ALTER payment TYPE integer", pgColumns),
 		p("D14", "columns have another order", "DROP TABLE payment_log; CREATE TABLE payment_log (status text NOT NULL, payment integer NOT NULL); "+values("payment_log", Postgres), "DROP TABLE payment_log; "+makeLog+values("payment_log", Postgres), pgColumns),
 		p("D15", "a column has another collation", `ALTER TABLE customer ALTER name TYPE text COLLATE "C"`, `ALTER TABLE customer ALTER name TYPE text COLLATE "default"`, pgColumns),
