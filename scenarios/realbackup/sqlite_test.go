@@ -118,12 +118,12 @@ var _ = Describe("a real backup of SQLite", Label("sqlite", "realbackup"), func(
 		outcome    reports.Outcome
 		says       string
 	}{
-		"table-left-out":    {sql("DROP TABLE fines"), nil, reports.Failed, "main.fines is missing"},
-		"value-changed":     {sql("UPDATE loans SET book = 'book 8' WHERE id = 7"), nil, reports.Failed, "main.loans"},
-		"index-dropped":     {sql("DROP INDEX loans_by_reader"), nil, reports.Failed, "loans_by_reader is missing"},
-		"old-backup":        {sql("DELETE FROM loans WHERE id < 100"), nil, reports.Failed, "main.loans"},
-		"command-that-lies": {`rm "$GAMEDAY_DATA/app.db"`, nil, reports.Failed, "the restore failed"},
-		"nothing-restored":  {"exit 0", nil, reports.Failed, "did not answer"},
+		"table-left-out":        {sql("DROP TABLE fines"), nil, reports.Failed, "main.fines is missing"},
+		"value-changed":         {sql("UPDATE loans SET book = 'book 8' WHERE id = 7"), nil, reports.Failed, "main.loans"},
+		"index-dropped":         {sql("DROP INDEX loans_by_reader"), nil, reports.Failed, "loans_by_reader is missing"},
+		"old-backup":            {sql("DELETE FROM loans WHERE id < 100"), nil, reports.Failed, "main.loans"},
+		"command-that-lies":     {`rm "$GAMEDAY_DATA/app.db"`, nil, reports.Failed, "the restore failed"},
+		"nothing-restored":      {"exit 0", nil, reports.Failed, "did not answer"},
 		"two-names-of-one-file": {`ln "$GAMEDAY_DATA/app.db" "$GAMEDAY_DATA/other.db"`, nil, reports.Failed, "hard links"},
 		"table-not-in-manifest": {"", func(_ shelf, r *drill.RestoreScenario) {
 			r.Tables = []reports.Place{{Database: "main", Table: "main.members"}}
