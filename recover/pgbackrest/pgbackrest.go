@@ -11,7 +11,8 @@
 // they have replayed may be beyond the target. They must be made anew (recover/pgrebuild).
 //
 // It may be run again after it was killed: a restore that it had not finished is gone on with, and a server that it has
-// started is not touched any more. A data directory on the spare node that it did not fill is refused.
+// started is not touched any more. A data directory on the spare node that it did not fill is refused, and so is a server
+// there that another run has restored; in place, such a server is asked whether it is well like any other.
 package pgbackrest
 
 import (

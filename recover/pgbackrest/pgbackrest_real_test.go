@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
+	"path"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +84,12 @@ func (l *bench) clear() {
 	l.on(1, `"$GAMEDAY_PGBIN/pg_ctl" stop -D "$GAMEDAY_PGDATA" -m immediate -s 2>/dev/null || :; rm -rf "$GAMEDAY_PGDATA" "$GAMEDAY_PGDATA".*`)
 }
 
+// stage is what an interrupted run has left beside the data directory.
+func (l *bench) stage(node int, says string) {
+	l.t.Helper()
+	l.on(node, `echo "`+says+`" >"$GAMEDAY_PGDATA.pgbackrest-stage"`)
+}
+
 func (l *bench) refuses(p Procedure, m fixtures.Mark, because string) {
 	l.t.Helper()
 	err := p.Recover(l.ctx, l.job(m))
@@ -113,7 +121,12 @@ func TestRecovery(t *testing.T) {
 	if got := l.needs(To(Name), l.mark); got != allMet {
 		t.Errorf("what there is: %s", got)
 	}
+	testGap(t, l)
+	testInPlace(t, l)
+	testBeside(t, l) // the last: what it makes on the spare node archives timelines that begin at the mark
+}
 
+func testBeside(t *testing.T, l *bench) {
 	l.on(1, `mkdir -m 0700 "$GAMEDAY_PGDATA"; echo mine >"$GAMEDAY_PGDATA/file"`)
 	l.refuses(To(Name), l.mark, "is not empty")
 	if got := l.on(1, `cat "$GAMEDAY_PGDATA/file"; ls /data`); got != "mine\nlog\npgdata" {
@@ -138,10 +151,13 @@ func TestRecovery(t *testing.T) {
 		t.Errorf("a second run has left %q", got)
 	}
 	l.refuses(To(Latest), fixtures.Mark{}, "restored to another target")
-	l.clear()
-
-	testGap(t, l)
-	testInPlace(t, l)
+	again := l.job(l.mark)
+	again.Env = maps.Clone(l.env)
+	again.Env["GAMEDAY_RUN"] = "another-run"
+	var refused *recovery.Refused
+	if err := To(Name).Recover(l.ctx, again); !errors.As(err, &refused) || !strings.Contains(refused.Reason, "by another run") {
+		t.Errorf("a server that another run has restored: %v", err)
+	}
 }
 
 // testGap: without the segment of the mark nothing leads there, nor beyond it.
@@ -167,6 +183,14 @@ func testInPlace(t *testing.T, l *bench) {
 	if got := l.rows(0); got != "after before" {
 		t.Errorf("a refusal has left %q", got)
 	}
+	// Whatever an earlier run has left beside the data directory, a server that answers is one.
+	label := path.Base(l.env["GAMEDAY_BACKUP"])
+	for _, stage := range []string{"restoring", "restored an-earlier-run " + label + " --type=default", "restored no-run " + label + "x --type=default"} {
+		l.stage(0, stage)
+		l.refuses(InPlace(Latest), fixtures.Mark{}, "answers (serving)")
+	}
+	// And of one that is lost, an earlier run's work says nothing, nor this one's where the files are gone.
+	l.stage(0, "restored no-run "+label+" --type=default")
 	old := l.on(0, `head -n 1 "$GAMEDAY_PGDATA/postmaster.pid"; rm -rf "$GAMEDAY_PGDATA"`)
 	l.on(0, `kill -0 `+old) // it does not know yet
 	labtest.NoError(t, InPlace(Latest).Recover(l.ctx, l.job(fixtures.Mark{})))
@@ -176,6 +200,7 @@ func testInPlace(t *testing.T, l *bench) {
 	if got := l.on(0, `kill -0 `+old+` 2>/dev/null && echo alive || echo gone; ls "$GAMEDAY_PGDATA".* 2>/dev/null || :`); got != "gone" {
 		t.Errorf("after a recovery in place the old server is %q", got)
 	}
+	testRestoredByAnEarlierRun(t, l, label)
 	// Back to an earlier moment, on the server that runs: only what differs is copied.
 	labtest.NoError(t, InPlace(LSN).Recover(l.ctx, l.job(l.mark)))
 	if got := l.rows(0); got != "before" {
@@ -184,5 +209,21 @@ func testInPlace(t *testing.T, l *bench) {
 	state, err := pgserver.On(l.job(l.mark), l.system.Members()[0].Node).State(l.ctx)
 	if labtest.NoError(t, err); state != pgserver.Serving {
 		t.Errorf("the server is %s", state)
+	}
+}
+
+// testRestoredByAnEarlierRun: that run gave up waiting for a promotion, which came later, and the server has served since.
+// Now it is lost. What came after the first recovery lies on another timeline than the backup.
+func testRestoredByAnEarlierRun(t *testing.T, l *bench, label string) {
+	l.do("INSERT INTO moment VALUES ('since')")
+	l.archivedMark("since")
+	l.stage(0, "restored an-earlier-run "+label+" --type=default")
+	l.on(0, `"$GAMEDAY_PGBIN/pg_ctl" stop -D "$GAMEDAY_PGDATA" -m immediate -s; echo damaged >"$GAMEDAY_PGDATA/witness"`)
+	labtest.NoError(t, InPlace(Latest).Recover(l.ctx, l.job(fixtures.Mark{})))
+	if got := l.rows(0); got != "after before since" {
+		t.Errorf("in place once more, %q came back", got)
+	}
+	if got := l.on(0, `ls "$GAMEDAY_PGDATA/witness" 2>/dev/null || echo gone`); got != "gone" {
+		t.Error("nothing was restored: an earlier run's restore was taken for this one's")
 	}
 }

@@ -1,7 +1,6 @@
 package pgbackrest
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,10 +16,11 @@ import (
 
 // repository is what a stanza holds.
 type repository struct {
-	sets     []set
-	segments map[string]bool // by archive ID and name: whether a segment that is there is sound
-	archive  map[int]string  // archive IDs by the number of the database in the repository
-	trouble  string          // why there is nothing to choose from
+	sets      []set
+	segments  map[string]bool     // by archive ID and name: whether a segment that is there is sound
+	histories map[string][]branch // by the file's archive ID and name: the timelines up to that one, the first first
+	archive   map[int]string      // archive IDs by the number of the database in the repository
+	trouble   string              // why there is nothing to choose from
 }
 
 // set is one backup, as pgBackRest tells of it.
@@ -54,6 +54,9 @@ func (r *run) look(ctx context.Context) (repository, error) {
 	if err := repo.readListing([]byte(out)); err != nil {
 		return repository{}, err
 	}
+	if err := r.readHistories(ctx, &repo); err != nil {
+		return repository{}, err
+	}
 	if r.Unverified {
 		for i := range repo.sets {
 			repo.sets[i].whole = true
@@ -81,7 +84,7 @@ func readInfo(b []byte) (repository, error) {
 	if err := json.Unmarshal(b, &stanzas); err != nil {
 		return repository{}, fmt.Errorf("read what pgbackrest tells of its backups: %w", err)
 	}
-	repo := repository{segments: map[string]bool{}, archive: map[int]string{}}
+	repo := repository{segments: map[string]bool{}, histories: map[string][]branch{}, archive: map[int]string{}}
 	if len(stanzas) != 1 {
 		repo.trouble = "the repository does not know the stanza"
 		return repo, nil
@@ -103,7 +106,7 @@ func readInfo(b []byte) (repository, error) {
 
 var segmentName = regexp.MustCompile(`^([0-9A-F]{24})-[0-9a-f]{40}`)
 
-// readListing takes the segments that there are from what repo-ls prints.
+// readListing takes the segments and histories that there are from what repo-ls prints.
 func (r *repository) readListing(b []byte) error {
 	var files map[string]struct{ Size int64 }
 	if err := json.Unmarshal(b, &files); err != nil {
@@ -113,6 +116,9 @@ func (r *repository) readListing(b []byte) error {
 		if m := segmentName.FindStringSubmatch(path.Base(name)); m != nil && f.Size > 0 {
 			id, _, _ := strings.Cut(name, "/")
 			r.segments[id+"/"+m[1]] = true
+		}
+		if historyName.MatchString(name) {
+			r.histories[name] = nil
 		}
 	}
 	return nil
@@ -205,59 +211,53 @@ const segmentSize = 16 << 20
 const perFile = (1 << 32) / segmentSize
 
 // gap counts the segments that a restore of a set to a target needs, and says which is the first that is not there or is
-// damaged. A segment may be on any branch of history from the set's to the target's.
+// damaged. Each must be of the timeline that was current there: the same segment of a branch that was left holds something
+// else, and a server takes it where the right one is missing.
 func (r repository) gap(s set, want target) (needed int, why string) {
 	id := r.archive[s.Database.ID]
 	from, first, err := segment(s.Archive.Start)
 	if err != nil {
 		return 0, "does not tell where its log begins"
 	}
-	until, last := want.timeline, uint64(0)
-	if want.position != "" {
+	h, why := r.way(id, from, want)
+	if why == "" {
+		why = s.leads(from, h)
+	}
+	if why != "" {
+		return 0, why
+	}
+	last := uint64(0)
+	if want.position == "" {
+		h = r.archived(id, from, h)
+		last = r.last(id, h[len(h)-1].timeline)
+	} else {
 		at, err := position(want.position)
 		if err != nil {
 			return 0, err.Error()
 		}
 		last = (at - 1) / segmentSize
-	} else if until, last = r.end(id); last < first {
+	}
+	if last < first {
 		return 0, "has no log after it"
 	}
-	if until < from {
-		return 0, fmt.Sprintf("is of timeline %d, the target of %d", from, until)
-	}
+	needed = int(last - first + 1) //nolint:gosec // a number of files
 	for n := first; n <= last; n++ {
-		if why := r.lacks(id, from, until, n); why != "" {
-			return int(last - first + 1), why //nolint:gosec // a number of files
+		if why := r.lacks(id, current(h, n), n); why != "" {
+			return needed, why
 		}
 	}
-	return int(last - first + 1), "" //nolint:gosec // a number of files
+	return needed, ""
 }
 
-// end is the last segment that the archive holds on its latest branch.
-func (r repository) end(id string) (timeline uint32, last uint64) {
-	for name := range r.segments {
-		if of, seg, ok := strings.Cut(name, "/"); ok && of == id {
-			if tl, n, err := segment(seg); err == nil && (tl > timeline || (tl == timeline && n > last)) {
-				timeline, last = tl, n
-			}
-		}
+func (r repository) lacks(id string, timeline uint32, n uint64) string {
+	name := fmt.Sprintf("%08X%08X%08X", timeline, n/perFile, n%perFile)
+	switch sound, there := r.segments[id+"/"+name]; {
+	case sound:
+		return ""
+	case there:
+		return fmt.Sprintf("needs segment %s, which is damaged", name)
 	}
-	return timeline, last
-}
-
-func (r repository) lacks(id string, from, until uint32, n uint64) string {
-	damaged := ""
-	for tl := from; tl <= until; tl++ {
-		name := fmt.Sprintf("%08X%08X%08X", tl, n/perFile, n%perFile)
-		sound, there := r.segments[id+"/"+name]
-		if sound {
-			return ""
-		}
-		if there {
-			damaged = fmt.Sprintf("needs segment %s, which is damaged", name)
-		}
-	}
-	return cmp.Or(damaged, fmt.Sprintf("needs segment %08X%08X%08X, which is missing", until, n/perFile, n%perFile))
+	return fmt.Sprintf("needs segment %s, which is missing", name)
 }
 
 // segment takes a segment's name apart: its timeline, and its number from the log's beginning.

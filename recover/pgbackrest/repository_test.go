@@ -1,6 +1,9 @@
 package pgbackrest
 
 import (
+	"cmp"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,29 +119,74 @@ func TestChoice(t *testing.T) {
 	}
 }
 
-// After a recovery the log goes on in another timeline: what leads to a target there may lie on both.
+// After a recovery the log goes on in another timeline: what leads to a target there lies on both. The first one may go on
+// as well, on the server that was recovered from, and has segments of the same numbers; a third may begin beside.
 func TestTimelines(t *testing.T) {
-	repo := repository{segments: map[string]bool{}, archive: map[int]string{1: "17-1"}}
-	for _, n := range []string{"000000010000000000000003", "000000010000000000000004", "000000020000000000000004", "000000020000000000000005"} {
-		repo.segments["17-1/"+n] = true
-	}
-	s := set{whole: true, Label: "old"}
-	s.Archive.Start, s.LSN.Stop, s.Database.ID = "000000010000000000000003", "0/3000100", 1
-	repo.sets = []set{s}
-	for _, c := range []struct {
-		want target
-		ok   bool
+	const two, three = "1\t0/5000080\tno recovery target specified\n", "1\t0/4000100\tat restore point \"good 2\"\n"
+	for name, c := range map[string]struct {
+		start, stop string // of the backup; default on the first timeline
+		want        target
+		without     []string
+		because     string
 	}{
-		{target{position: "0/5000100", timeline: 2}, true},
-		{target{position: "0/5000100", timeline: 1}, false},
-		{target{}, true},
+		"on the second":                      {want: target{position: "0/7000100", timeline: 2}},
+		"on the first":                       {want: target{position: "0/7000100", timeline: 1}},
+		"on the third":                       {want: target{position: "0/5000100", timeline: 3}},
+		"the latest":                         {},
+		"the latest has archived nothing":    {without: []string{"000000030000000000000004", "000000030000000000000005"}},
+		"a hole that an old branch fills":    {want: target{position: "0/7000100", timeline: 2}, without: []string{"000000020000000000000006"}, because: "000000020000000000000006, which is missing"},
+		"a hole where the branch begins":     {want: target{position: "0/7000100", timeline: 2}, without: []string{"000000020000000000000005"}, because: "000000020000000000000005, which is missing"},
+		"a hole before the branch":           {want: target{position: "0/7000100", timeline: 2}, without: []string{"000000010000000000000004"}, because: "000000010000000000000004, which is missing"},
+		"the old branch's end is not needed": {want: target{position: "0/7000100", timeline: 2}, without: []string{"000000010000000000000005", "000000010000000000000006"}},
+		"a hole on the way to the latest":    {without: []string{"000000030000000000000004"}, because: "000000030000000000000004, which is missing"},
+		"a backup of the target's own":       {start: "000000020000000000000006", stop: "0/6000200", want: target{position: "0/7000100", timeline: 2}},
+		"a backup of a later timeline":       {start: "000000020000000000000006", stop: "0/6000200", want: target{position: "0/7000100", timeline: 1}, because: "is of timeline 2, which does not lead"},
+		"a backup of a branch beside":        {start: "000000020000000000000005", stop: "0/5000200", want: target{position: "0/5000300", timeline: 3}, because: "is of timeline 2, which does not lead to the target's, 3"},
+		"a backup after the branch":          {start: "000000010000000000000005", stop: "0/5000200", want: target{position: "0/7000100", timeline: 2}, because: "ends at 0/5000200 on timeline 1, which the target's had left at 0/5000080"},
+		"the target's history is not there":  {want: target{position: "0/7000100", timeline: 2}, without: []string{"00000002.history"}, because: "00000002.history, which is missing"},
+		"histories are probed one by one":    {start: "000000010000000000000006", stop: "0/6000200", without: []string{"00000002.history"}},
+		"a backup after the latest branch":   {start: "000000010000000000000006", stop: "0/6000200", without: []string{"000000030000000000000004", "000000030000000000000005"}, because: "on timeline 1, which the target's had left at 0/4000100"},
 	} {
-		if _, ok := repo.pick(c.want, ""); ok != c.ok {
-			t.Errorf("a way to %+v: %v, want %v", c.want, ok, c.ok)
+		t.Run(name, func(t *testing.T) {
+			repo := branched(t, c.without, map[string]string{"00000002": two, "00000003": three})
+			s := set{whole: true, Label: "only"}
+			s.Archive.Start, s.LSN.Stop, s.Database.ID = cmp.Or(c.start, "000000010000000000000003"), cmp.Or(c.stop, "0/3000100"), 1
+			repo.sets = []set{s}
+			got, ok := repo.pick(c.want, "")
+			if passed := strings.Join(got.passed, "; "); ok != (c.because == "") || !strings.Contains(passed, c.because) {
+				t.Errorf("chosen: %v, passed over because %q, want %q", ok, passed, c.because)
+			}
+		})
+	}
+	if err := (&repository{histories: map[string][]branch{}}).readHistories("file 17-1/00000002.history\n1\tnowhere\tx\n"); err == nil {
+		t.Error("a history that cannot be read was taken")
+	}
+}
+
+// branched is an archive with the segments 3 to 7 of the first timeline, 5 to 7 of the second, 4 and 5 of the third, and
+// their histories.
+func branched(t *testing.T, without []string, histories map[string]string) repository {
+	t.Helper()
+	var files, read []string
+	for timeline, segments := range map[string]string{"00000001": "34567", "00000002": "567", "00000003": "45"} {
+		for _, n := range segments {
+			if name := timeline + "000000000000000" + string(n); !slices.Contains(without, name) {
+				files = append(files, `"17-1/`+name[:16]+"/"+name+`-0c49a2afb1096c96e5188fc9471b3702f2f110ee.zst":{"type":"file","size":4497842}`)
+			}
 		}
 	}
-	repo.sets[0].Archive.Start = "000000020000000000000004"
-	if _, ok := repo.pick(target{position: "0/4000100", timeline: 1}, ""); ok {
-		t.Error("a backup of a later timeline was taken for a target on the first")
+	for timeline, text := range histories {
+		if name := timeline + ".history"; !slices.Contains(without, name) {
+			files = append(files, `"17-1/`+name+`":{"type":"file","size":50}`)
+			read = append(read, "file 17-1/"+name+"\n"+text)
+		}
 	}
+	repo := repository{segments: map[string]bool{}, histories: map[string][]branch{}, archive: map[int]string{1: "17-1"}}
+	if err := errors.Join(repo.readListing([]byte("{"+strings.Join(files, ",")+"}")), repo.readHistories(strings.Join(read, ""))); err != nil {
+		t.Fatal(err)
+	}
+	if len(repo.histories) != len(read) {
+		t.Fatalf("the listing has the histories %v", repo.histories)
+	}
+	return repo
 }

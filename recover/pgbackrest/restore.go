@@ -9,12 +9,14 @@ import (
 )
 
 // sh runs a script with the stage at hand: a file beside the data directory (inside, a restore would remove it) that says
-// how far this procedure came, "restoring" or "restored" and the target.
+// how far this procedure came: "restoring", or "restored" with the drill's run, the backup and the target. What another run
+// has restored may have become a server since that has served, or been lost, and is no work of this one's.
 func (r *run) sh(ctx context.Context, script string) (string, error) {
 	return r.server.Sh(ctx, `stage=$data.pgbackrest-stage
 told() { cat "$stage" 2>/dev/null || :; }
 tell() { echo "$1" >"$stage.new"; sync "$stage.new"; mv "$stage.new" "$stage"; }
-restored() { [ "$(told)" = "restored $(echo $OPTIONS)" ]; }
+mine="restored ${GAMEDAY_RUN:-no-run} $LABEL $(echo $OPTIONS)"
+restored() { [ -e "$data/PG_VERSION" ] && [ "$(told)" = "$mine" ]; }
 `+script, map[string]string{"OPTIONS": r.want.options, "LABEL": r.chosen.Label})
 }
 
@@ -26,32 +28,21 @@ func (r *run) stop(ctx context.Context) error {
 	}
 	_, err := r.sh(ctx, `
 restored && exit 0
-servers() {
-  for p in /proc/[0-9]*; do
-    [ "$(cat "$p/comm" 2>/dev/null)" = postgres ] || continue
-    case $(readlink "$p/cwd" 2>/dev/null) in "$data"|"$data (deleted)") echo "${p#/proc/}" ;; esac
-  done
-}
 running && "$bin/pg_ctl" stop --pgdata="$data" --mode=fast --wait --timeout=30 --silent || :
-for signal in QUIT KILL KILL; do
-  left=$(servers)
-  [ -n "$left" ] || break
-  kill -s "$signal" $left 2>/dev/null || :
-  i=0
-  while [ -n "$(servers)" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
-done
-[ -z "$(servers)" ] || { echo "processes of the server do not end: $(servers)" >&2; exit 1; }
+end_all QUIT KILL KILL
 rm -f "$data/postmaster.pid"`)
 	return err
 }
 
-// healthy refuses to replace a server that answers by the end of its own log: that could only lose something.
+// healthy refuses to replace a server that answers by the end of its own log: that could only lose something. One that this
+// run has restored already is not replaced. That an earlier run was interrupted while it restored says nothing of a server
+// that answers: somebody else has brought it back.
 func (r *run) healthy(ctx context.Context) error {
 	if r.want.position != "" {
 		return nil
 	}
-	told, err := r.sh(ctx, "told")
-	if err != nil || told != "" {
+	already, err := r.sh(ctx, `restored && echo already || :`)
+	if err != nil || already != "" {
 		return err
 	}
 	switch state, err := r.server.State(ctx); {
@@ -73,10 +64,12 @@ func (r *run) restore(ctx context.Context) error {
 	out, err := r.sh(ctx, `
 place="`+place+`"
 if restored; then echo "it was restored already"; exit 0; fi
-case $place,$(told) in
-beside,) [ -z "$(ls -A "$data" 2>/dev/null)" ] || refuse "$data on $(hostname) is not empty, and this procedure did not fill it: move it away first" ;;
-beside,restored*) refuse "$data on $(hostname) is a server that was restored to another target: move it away first, and $stage" ;;
-esac
+if [ "$place" = beside ] && [ -n "$(ls -A "$data" 2>/dev/null)" ]; then
+  case $(told) in
+  "") refuse "$data on $(hostname) is not empty, and this procedure did not fill it: move it away first" ;;
+  restored*) refuse "$data on $(hostname) is a server that was restored to another target, from another backup or by another run: move it away first, and $stage" ;;
+  esac
+fi
 tell restoring
 mkdir -p -m 0700 "$data"
 # pgBackRest takes no directory for a server's that has neither of these files.
@@ -86,7 +79,7 @@ IFS='
 set -f
 `+command+` --pg1-path="$data" --set="$LABEL" $OPTIONS --delta --log-level-console=info restore
 unset IFS
-tell "restored $(echo $OPTIONS)"`)
+tell "$mine"`)
 	r.say(out, err)
 	return err
 }

@@ -8,7 +8,7 @@
 //
 // It may be run again after it was killed: a new server that it had not finished is made anew, and one that it had is not
 // touched any more; a schema comes back in one transaction. A data directory that it did not fill, and a schema that is
-// there, are refused.
+// there and that this run has not brought back, are refused.
 package pgdump
 
 import (
@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -186,8 +187,31 @@ func (r *run) choose(ctx context.Context) error {
 	return nil
 }
 
-// entry is a line of pg_restore's list: "3456; 0 16405 TABLE DATA billing accounts postgres".
-var entry = regexp.MustCompile(`^\d+; \d+ \d+ ((?:[A-Z]+ )+)(\S+) (.*)$`)
+// kinds are the types of entries in a dump, as pg_dump of PostgreSQL 13 to 18 writes them. The list has no quotes: without
+// knowing them, a schema whose name is in capitals looks like a part of the type.
+var kinds = strings.Split(`ACCESS METHOD,ACL,ACL LANGUAGE,AGGREGATE,BLOB,BLOB COMMENTS,BLOB METADATA,BLOBS,CAST,CHECK CONSTRAINT,COLLATION,`+
+	`COMMENT,CONSTRAINT,CONVERSION,DATABASE,DATABASE PROPERTIES,DEFAULT,DEFAULT ACL,DOMAIN,ENCODING,EVENT TRIGGER,`+
+	`EXTENDED STATISTICS DATA,EXTENSION,FK CONSTRAINT,FOREIGN DATA WRAPPER,FOREIGN SERVER,FOREIGN TABLE,FUNCTION,INDEX,INDEX ATTACH,`+
+	`LANGUAGE,LARGE OBJECT,MATERIALIZED VIEW,MATERIALIZED VIEW DATA,OPERATOR,OPERATOR CLASS,OPERATOR FAMILY,POLICY,PROCEDURAL LANGUAGE,`+
+	`PROCEDURE,PUBLICATION,PUBLICATION TABLE,PUBLICATION TABLES IN SCHEMA,ROW SECURITY,RULE,SCHEMA,SEARCHPATH,SECURITY LABEL,SEQUENCE,`+
+	`SEQUENCE OWNED BY,SEQUENCE SET,SERVER,SHELL TYPE,STATISTICS,STATISTICS DATA,STDSTRINGS,SUBSCRIPTION,SUBSCRIPTION TABLE,TABLE,`+
+	`TABLE ATTACH,TABLE DATA,TABLESPACE,TEXT SEARCH CONFIGURATION,TEXT SEARCH DICTIONARY,TEXT SEARCH PARSER,TEXT SEARCH TEMPLATE,`+
+	`TRANSFORM,TRIGGER,TYPE,USER MAPPING,VIEW`, ",")
+
+// entry is a line of pg_restore's list: "3456; 0 16405 TABLE DATA billing accounts postgres". Of two types that begin alike
+// the longer is tried first.
+var entry = func() *regexp.Regexp {
+	longest := slices.SortedFunc(slices.Values(kinds), func(a, b string) int { return len(b) - len(a) })
+	return regexp.MustCompile(`^\d+; \d+ \d+ (` + strings.Join(longest, "|") + `) (\S+) (.*)$`)
+}()
+
+// typeOf is an entry's type, "" of one that is not known.
+func typeOf(line string) string {
+	if m := entry.FindStringSubmatch(line); m != nil {
+		return m[1]
+	}
+	return ""
+}
 
 // contents lists what a dump holds.
 func (r *run) contents(ctx context.Context, database string) ([]string, error) {
@@ -197,25 +221,29 @@ func (r *run) contents(ctx context.Context, database string) ([]string, error) {
 	}
 	var all []string
 	for line := range strings.Lines(out) {
-		if entry.MatchString(strings.TrimSpace(line)) {
-			all = append(all, strings.TrimSpace(line))
+		if line = strings.TrimSpace(line); line != "" && line[0] != ';' {
+			all = append(all, line)
 		}
 	}
 	return all, nil
 }
 
-// ofSchema keeps the entries of one schema, and those about the schema itself.
-func ofSchema(entries []string, schema string) []string {
+// ofSchema keeps the entries of one schema, and those about the schema itself. Of an entry whose type is not known, nobody
+// can tell what it belongs to.
+func ofSchema(entries []string, schema string) ([]string, error) {
 	var some []string
 	for _, line := range entries {
 		m := entry.FindStringSubmatch(line)
-		kind, in, rest := strings.TrimSpace(m[1]), m[2], m[3]
+		if m == nil {
+			return nil, recovery.Refuse("the dump holds something of a type that is not known, and may belong to schema %s: %q", schema, line)
+		}
+		kind, in, rest := m[1], m[2], m[3]
 		itself := in == "-" && (kind == "SCHEMA" && strings.HasPrefix(rest, schema+" ") || strings.HasPrefix(rest, "SCHEMA "+schema+" "))
 		if in == schema || itself {
 			some = append(some, line)
 		}
 	}
-	return some
+	return some, nil
 }
 
 // counted are the types of entries whose objects are counted in the restored database.
@@ -241,7 +269,7 @@ func (r *run) compare(ctx context.Context, database string) error {
 	}
 	want := map[string]int{}
 	for _, line := range entries {
-		want[strings.TrimSpace(entry.FindStringSubmatch(line)[1])]++
+		want[typeOf(line)]++
 	}
 	out, err := r.server.Ask(ctx, database, countQuery)
 	if err != nil {

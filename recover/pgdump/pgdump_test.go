@@ -9,7 +9,7 @@ import (
 	recovery "github.com/recoverydrill/gameday/recover"
 )
 
-// What pg_restore --list prints; two schemas have names that contain each other.
+// What pg_restore --list prints; two schemas have names that contain each other, and one is written like a type.
 const list = `;
 ; Archive created at 2026-11-26 03:13:42 UTC
 ;     dbname: shop
@@ -31,24 +31,53 @@ const list = `;
 4105; 0 0 ACL billing TABLE accounts shop_owner
 3; 3079 16384 EXTENSION - billing 
 4106; 0 0 COMMENT - EXTENSION billing 
+9; 2615 16403 SCHEMA - SHOP shop_owner
+224; 1259 16450 TABLE SHOP ORDERS shop_owner
+225; 1259 16460 SEQUENCE SHOP orders_id_seq shop_owner
+4107; 0 0 SEQUENCE OWNED BY SHOP orders_id_seq shop_owner
+3901; 0 16450 TABLE DATA SHOP ORDERS shop_owner
+3801; 2606 16470 FK CONSTRAINT SHOP ORDERS orders_account_fkey shop_owner
 `
 
 // A schema's own entries are taken, and neither those of one whose name begins alike nor of a table or an extension of its
 // name.
 func TestEntriesOfASchema(t *testing.T) {
-	var all []string
-	for line := range strings.Lines(list) {
-		if entry.MatchString(strings.TrimSpace(line)) {
-			all = append(all, strings.TrimSpace(line))
+	for schema, want := range map[string]string{
+		"billing": "7 4100 4101 220 223 4103 3900 3700 4104 4105",
+		"SHOP":    "9 224 225 4107 3901 3801",
+	} {
+		var all, got []string
+		for line := range strings.Lines(list) {
+			if line[0] != ';' {
+				all = append(all, strings.TrimSpace(line))
+			}
+		}
+		some, err := ofSchema(all, schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range some {
+			number, _, _ := strings.Cut(line, ";")
+			got = append(got, number)
+		}
+		if want := strings.Fields(want); !slices.Equal(got, want) {
+			t.Errorf("entries of %s %v, want %v", schema, got, want)
 		}
 	}
-	var got []string
-	for _, line := range ofSchema(all, "billing") {
-		number, _, _ := strings.Cut(line, ";")
-		got = append(got, number)
+	if _, err := ofSchema([]string{"4200; 0 16500 PROPERTY GRAPH billing payments shop_owner"}, "billing"); err == nil {
+		t.Error("an entry that nobody knows was left out")
 	}
-	if want := strings.Fields("7 4100 4101 220 223 4103 3900 3700 4104 4105"); !slices.Equal(got, want) {
-		t.Errorf("entries %v, want %v", got, want)
+	for line, want := range map[string]string{
+		"220; 1259 16402 TABLE SHOP accounts shop_owner":                        "TABLE",
+		"3901; 0 16402 TABLE DATA SHOP accounts shop_owner":                     "TABLE DATA",
+		"230; 1259 16403 MATERIALIZED VIEW SHOP sums shop_owner":                "MATERIALIZED VIEW",
+		"3802; 2606 16441 FK CONSTRAINT SHOP ORDERS orders_fkey shop_owner":     "FK CONSTRAINT",
+		"4200; 0 16500 PROPERTY GRAPH billing payments shop_owner":              "",
+		"4300; 3602 16600 TEXT SEARCH CONFIGURATION SHOP english_us shop_owner": "TEXT SEARCH CONFIGURATION",
+	} {
+		if got := typeOf(line); got != want {
+			t.Errorf("%q is of the type %q", line, got)
+		}
 	}
 }
 

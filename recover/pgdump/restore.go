@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	recovery "github.com/recoverydrill/gameday/recover"
@@ -85,8 +84,21 @@ start`)
 	return err
 }
 
-// schema restores in one transaction. A schema that is there with as many objects as the dump has is taken for the work
-// of an earlier run; with any other number, it is refused.
+// schemaStage is where a run writes down that the schema was gone and that it brings it back, before it does. A schema that
+// is there then is this run's work: it comes back whole or not at all.
+const schemaStage = `
+stage=$data.pgdump-schema
+mine="schema $SCHEMA of database $DATABASE from $DUMP in run ${GAMEDAY_RUN:-no-run}"
+`
+
+func (r *run) onSchema(ctx context.Context, script, stdin string) (string, error) {
+	var out strings.Builder
+	err := r.server.Stream(ctx, schemaStage+script, map[string]string{"DUMP": r.dump, "DATABASE": r.Database, "SCHEMA": r.Schema}, strings.NewReader(stdin), &out)
+	return strings.TrimSpace(out.String()), err
+}
+
+// schema restores in one transaction. A schema that is there is refused unless an earlier run was interrupted: that it has
+// as many tables as in the dump says nothing of what is in them.
 func (r *run) schema(ctx context.Context) error {
 	state, err := r.server.State(ctx)
 	if err != nil {
@@ -99,36 +111,45 @@ func (r *run) schema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list := ofSchema(all, r.Schema)
+	list, err := ofSchema(all, r.Schema)
+	if err != nil {
+		return err
+	}
 	if len(list) == 0 {
 		return recovery.Refuse("the dump of %s has no schema %s", r.Database, r.Schema)
 	}
-	there, err := r.server.Ask(ctx, r.Database, fmt.Sprintf(`SELECT count(*) || ' ' || (SELECT count(*) FROM pg_class WHERE relnamespace = n.oid AND relkind IN ('r', 'p'))
-		FROM pg_namespace n WHERE nspname = '%s' GROUP BY n.oid`, strings.ReplaceAll(r.Schema, "'", "''")))
+	there, err := r.server.Ask(ctx, r.Database, fmt.Sprintf(`SELECT count(*) FROM pg_namespace WHERE nspname = '%s'`, strings.ReplaceAll(r.Schema, "'", "''")))
 	if err != nil {
 		return fmt.Errorf("look for the schema: %w", err)
 	}
-	if there != "" {
-		tables := 0
-		for _, line := range list {
-			if strings.TrimSpace(entry.FindStringSubmatch(line)[1]) == "TABLE" {
-				tables++
-			}
-		}
-		if there != "1 "+strconv.Itoa(tables) {
-			return recovery.Refuse("schema %s is there, and has not as many tables as in the dump (%d): restore it under another name and compare, or drop it first", r.Schema, tables)
-		}
-		r.server.Say("the schema was restored already")
-		return nil
+	if there != "0" {
+		return r.restoredBefore(ctx)
 	}
-	return r.server.Stream(ctx, `"$bin/pg_restore" -h /tmp --exit-on-error --single-transaction --use-list=/dev/stdin --dbname="dbname='$DATABASE'" "$DUMP/$DATABASE.dump"`,
-		map[string]string{"DUMP": r.dump, "DATABASE": r.Database}, strings.NewReader(strings.Join(list, "\n")+"\n"), nil)
+	_, err = r.onSchema(ctx, `
+echo "$mine" >"$stage.new"; sync "$stage.new"; mv "$stage.new" "$stage"
+"$bin/pg_restore" -h /tmp --exit-on-error --single-transaction --use-list=/dev/stdin --dbname="dbname='$DATABASE'" "$DUMP/$DATABASE.dump"`, strings.Join(list, "\n")+"\n")
+	return err
+}
+
+func (r *run) restoredBefore(ctx context.Context) error {
+	mine, err := r.onSchema(ctx, `[ "$(cat "$stage" 2>/dev/null)" != "$mine" ] || echo mine`, "")
+	if err != nil {
+		return err
+	}
+	if mine == "" {
+		return recovery.Refuse("schema %s is there: restore it under another name and compare, or drop it first", r.Schema)
+	}
+	r.server.Say("the schema was restored already")
+	return nil
 }
 
 func (r *run) checkSchema(ctx context.Context) error {
 	if err := r.compare(ctx, r.Database); err != nil {
 		return fmt.Errorf("more was lost than the schema, or has come since the dump: %w", err)
 	}
-	_, err := r.server.Ask(ctx, r.Database, "ANALYZE")
+	if _, err := r.server.Ask(ctx, r.Database, "ANALYZE"); err != nil {
+		return err
+	}
+	_, err := r.onSchema(ctx, `rm -f "$stage"`, "") // the next time it is another disaster
 	return err
 }

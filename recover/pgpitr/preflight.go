@@ -11,7 +11,8 @@ import (
 )
 
 // Needs is what a restore of the newest base backup on a server's node needs: the binaries, the backup, the log from it
-// to a position ("" is as far as it goes), and room. It changes nothing.
+// to a position ("" is as far as it goes), and room. The backup is read in full, as the restore itself does before it copies
+// it. It changes nothing.
 func Needs(ctx context.Context, s pgserver.Server, position string) ([]recovery.Need, error) {
 	out, err := s.Sh(ctx, `
 echo "version=$("$bin/postgres" --version 2>&1 | head -n 1)"
@@ -24,6 +25,7 @@ if [ -n "$GAMEDAY_BACKUP" ] && [ -e "$GAMEDAY_BACKUP/backup_label" ]; then
   echo "size=$(($(du -sk "$GAMEDAY_BACKUP" | cut -f 1) * 1024))"
   sed -n 's/^START WAL LOCATION: \([0-9A-F/]*\) (file \([0-9A-F]*\))/from=\1\nsegment=\2/p' "$GAMEDAY_BACKUP/backup_label"
   echo "bytes=$("$bin/pg_controldata" "$GAMEDAY_BACKUP" | sed -n 's/^Bytes per WAL segment: *//p')"
+  damage=$("$bin/pg_verifybackup" --no-parse-wal --quiet "$GAMEDAY_BACKUP" 2>&1) || echo "damage=$(echo "${damage:-pg_verifybackup failed}" | head -n 1)"
 fi
 ls "$GAMEDAY_VAULT/wal" 2>/dev/null | sed 's/^/wal=/'`, nil)
 	if err != nil {
@@ -57,6 +59,8 @@ func backup(told map[string]string, position string) recovery.Need {
 		n.Detail = "there is no base backup in the vault"
 	case err != nil:
 		n.Detail = "it has no backup_label that says where its log begins"
+	case told["damage"] != "":
+		n.Detail = "it is damaged: " + told["damage"]
 	case position != "" && (errTo != nil || to <= from):
 		n.Detail = fmt.Sprintf("it begins at %s, the target is %s", told["from"], position)
 	default:

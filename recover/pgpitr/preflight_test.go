@@ -59,6 +59,13 @@ func TestABackupMustBeginBeforeTheTarget(t *testing.T) {
 	}
 }
 
+func TestADamagedBackupIsNone(t *testing.T) {
+	n := backup(map[string]string{"backup": "/b", "from": "0/2000028", "damage": `error: checksum mismatch for file "base/5/1259"`}, "0/3000000")
+	if n.Met || !strings.Contains(n.Detail, "checksum mismatch") {
+		t.Errorf("%+v", n)
+	}
+}
+
 func TestRoomIsNeededForTheCopyAndItsLog(t *testing.T) {
 	for free, met := range map[string]bool{"148": true, "147": false, "": false} {
 		n := room(pgserver.Server{}, map[string]string{"size": "100", "bytes": "16", "free": free, "data": "/data"})

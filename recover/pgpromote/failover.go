@@ -13,8 +13,25 @@ import (
 )
 
 // look refuses when the primary serves. Its own node's word is not enough, and neither is a monitor's: a standby that
-// reaches it over the network, or still receives its log, says that it lives.
+// reaches it over the network, or still receives its log, says that it lives. That another node serves as well is no reason
+// to give the primary up, unless an earlier run has promoted it: that one has looked.
 func (f *failover) look(ctx context.Context) error {
+	ours, err := f.promotedBefore(ctx)
+	if err != nil || ours || f.damaged {
+		return err
+	}
+	alive, err := f.lives(ctx)
+	switch {
+	case err != nil || alive == "":
+		return err
+	case f.taken:
+		return recovery.Refuse("%s and the primary %s both serve (%s), and no earlier run has promoted %s: somebody must choose between them", f.best.Name(), f.old.Name(), alive, f.best.Name())
+	}
+	return recovery.Refuse("the primary %s serves: %s: nothing was promoted. Mend what hides it, or say that it is to be given up", f.old.Name(), alive)
+}
+
+// promotedBefore looks for another node that serves, and whether an earlier run is the reason.
+func (f *failover) promotedBefore(ctx context.Context) (ours bool, err error) {
 	for _, s := range f.others {
 		state, err := s.State(ctx)
 		if err != nil {
@@ -25,37 +42,49 @@ func (f *failover) look(ctx context.Context) error {
 			continue
 		}
 		if f.taken {
-			return recovery.Refuse("%s and %s both serve already: somebody must choose between them", f.best.Name(), s.Name())
+			return false, recovery.Refuse("%s and %s both serve already: somebody must choose between them", f.best.Name(), s.Name())
 		}
 		f.best, f.taken = s, true
 	}
-	if f.taken {
-		f.best.Say("%s was promoted before", f.best.Name())
-		return nil
+	if !f.taken {
+		return false, nil
 	}
-	if f.damaged {
-		return nil
+	told, err := f.sh(ctx, f.best, `[ "$(cat "$stage" 2>/dev/null)" != "$mine" ] || echo ours`)
+	if err != nil {
+		return false, err
 	}
+	f.best.Say("%s was promoted before", f.best.Name())
+	return told == "ours", nil
+}
+
+// sh runs a script with the stage at hand: a file beside the data directory (what lies inside is copied to standbys and into
+// backups) in which a run writes, before it promotes the node, in whose place.
+func (f *failover) sh(ctx context.Context, s pgserver.Server, script string) (string, error) {
+	return s.Sh(ctx, `stage=$data.pgpromote-stage
+mine="promoted in place of $OLD in run ${GAMEDAY_RUN:-no-run}"
+`+script, map[string]string{"OLD": f.old.Name()})
+}
+
+// lives is how anybody knows that the primary serves, "" if nobody does.
+func (f *failover) lives(ctx context.Context) (string, error) {
 	for _, s := range f.others {
 		alive, err := f.alive(ctx, s)
-		if err != nil {
-			return err
-		}
-		if alive != "" {
-			return recovery.Refuse("the primary %s serves: %s: nothing was promoted", f.old.Name(), alive)
+		if err != nil || alive != "" {
+			return alive, err
 		}
 	}
 	if state, err := f.old.State(ctx); err == nil && state == pgserver.Serving {
-		return recovery.Refuse("the primary %s serves on its own node, though no standby reaches it: mend the network, or say that it is to be given up", f.old.Name())
+		return "its own node says so, though no other one reaches it", nil
 	}
-	return nil
+	return "", nil
 }
 
-// alive is how a standby knows that the primary serves, "" if it does not know it. A connection alone is not enough: a
-// frozen server keeps its own. A node that has no standby is no vantage point.
+// alive is how another node knows that the primary serves, "" if it does not know it. A connection alone is not enough: a
+// frozen server keeps its own. A node whose server does not answer is no vantage point. Where another node serves, what a
+// standby receives may be that one's.
 func (f *failover) alive(ctx context.Context, s pgserver.Server) (string, error) {
 	state, err := s.State(ctx)
-	if err != nil || state != pgserver.Standby {
+	if err != nil || (state != pgserver.Standby && state != pgserver.Serving) {
 		return "", nil //nolint:nilerr // it cannot see the primary, whatever the reason
 	}
 	return s.Sh(ctx, `
@@ -64,6 +93,7 @@ host=${GAMEDAY_PRIMARY%:*}
 if [ "$(timeout 5 "$bin/psql" -XAtq -h "$host" -p "$GAMEDAY_PORT" -U "$GAMEDAY_USER" -d postgres -c 'SELECT pg_is_in_recovery()' 2>/dev/null || :)" = f ]; then
   echo "$NODE reaches it over the network"; exit 0
 fi
+[ -z "$TAKEN" ] || exit 0
 state() { sql -d postgres -F ' ' -c "SELECT status, latest_end_lsn FROM pg_stat_wal_receiver"; }
 before=$(state)
 case $before in streaming*) ;; *) exit 0 ;; esac
@@ -72,20 +102,20 @@ after=$(state)
 case $after in
 "$before") ;;
 streaming*) echo "$NODE receives its log: ${after#* } after ${before#* }" ;;
-esac`, nil)
+esac`, map[string]string{"TAKEN": f.best.Name()})
 }
 
-// fenceScript stops the server the hard way and leaves a data directory that starts as a standby only.
+// fenceScript stops the server the hard way and leaves a data directory that starts as a standby only. A server whose
+// directory was removed runs on, and still answers those who are connected.
 const fenceScript = `
-[ -e "$data/PG_VERSION" ] || { echo "it has no data directory"; exit 0; }
-touch "$data/standby.signal"
-if running; then
-  "$bin/pg_ctl" stop --pgdata="$data" --mode=immediate --wait --timeout=20 --silent || {
-    pid=$(head -n 1 "$data/postmaster.pid")
-    kids=$(grep -l "^PPid:[[:space:]]*$pid\$" /proc/[0-9]*/status 2>/dev/null | cut -d / -f 3) || :
-    kill -9 "$pid" $kids
-    i=0; while running; do i=$((i + 1)); [ $i -lt 100 ] || { echo "process $pid does not end" >&2; exit 1; }; sleep 0.1; done; }
+there=
+if [ -e "$data/PG_VERSION" ]; then
+  there=yes
+  touch "$data/standby.signal"
+  running && "$bin/pg_ctl" stop --pgdata="$data" --mode=immediate --wait --timeout=20 --silent || :
 fi
+end_all KILL KILL
+[ -n "$there" ] || { echo "nothing of it runs, and it has no data directory"; exit 0; }
 sync "$data/standby.signal" "$data"
 echo "it is stopped, and starts as a standby only"`
 
@@ -173,10 +203,11 @@ func (f *failover) choose(ctx context.Context) error {
 }
 
 func (f *failover) promote(ctx context.Context) error {
-	_, err := f.best.Sh(ctx, `
+	_, err := f.sh(ctx, f.best, `
 state=$(sql -d postgres -c 'SELECT pg_is_in_recovery()')
 [ "$state" = t ] || exit 0
-"$bin/pg_ctl" promote --pgdata="$data" --wait --timeout=60 --silent || { why; exit 1; }`, nil)
+echo "$mine" >"$stage.new"; sync "$stage.new"; mv "$stage.new" "$stage"; sync "${stage%/*}"
+"$bin/pg_ctl" promote --pgdata="$data" --wait --timeout=60 --silent || { why; exit 1; }`)
 	return err
 }
 

@@ -8,9 +8,10 @@
 // repair with many stops. A damaged row that a client has written to since names that client's transaction: before it, the
 // row in the copy names the one that wrote it last until then, and the copy is led from the mark once more.
 //
-// A row that looks damaged and looked so at every stop is left as it is, and counted. Rows that a bad transaction inserted
-// are not told from good ones. Deleted rows of a table that was rewritten since the mark, as TRUNCATE does, are refused. It
-// may be run again after it was killed: the copy is made anew, and rows that were put back are not damaged any more.
+// A row that was damaged and then deleted is both: it comes back as it was last, and is healed. A row that looks damaged
+// and looked so at every stop is left as it is, and counted. Rows that a bad transaction inserted are not told from good
+// ones. Deleted rows of a table that was rewritten since the mark, as TRUNCATE does, are refused. It may be run again after
+// it was killed: the copy is made anew, and rows that were put back are not damaged any more.
 package pgrepair
 
 import (
@@ -38,6 +39,7 @@ type Damage struct {
 	Columns []string
 	// Deleted is an SQL condition on the columns of rows that the damage deleted: "order_id % 7 = 0". A row that fulfilled
 	// it, at the mark or before any transaction that deleted from the table since, and is gone is put back as it was last.
+	// If it looked damaged then, its Columns are those of its last good version, as with a row that is there.
 	// It must not be true of rows that were deleted rightly since the mark.
 	Deleted string
 }
@@ -136,7 +138,7 @@ func (p Procedure) repair(job recovery.Job) (*repair, error) {
 		if !tableName.MatchString(d.Table) || (d.Poison == "" && d.Deleted == "") {
 			return nil, fmt.Errorf("pgrepair: damage to %q: want schema.table, and Poison or Deleted", d.Table)
 		}
-		r.tables = append(r.tables, &table{Damage: d, good: map[string]string{}, gone: map[string]string{}})
+		r.tables = append(r.tables, &table{Damage: d, good: map[string]string{}, gone: map[string]string{}, late: map[string]bool{}})
 	}
 	return r, nil
 }

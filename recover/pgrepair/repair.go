@@ -150,7 +150,8 @@ func (r *repair) order(ctx context.Context) error {
 }
 
 // collect reads the good versions at the mark and before each bad transaction; the later one replaces the earlier. It does
-// so again from the mark on while the rows in the copy name transactions that it was not read before.
+// so again from the mark on while the rows in the copy name transactions that it was not read before, or rows that it was
+// not asked for.
 func (r *repair) collect(ctx context.Context) error {
 	if err := r.deleters(ctx); err != nil {
 		return err
@@ -162,6 +163,7 @@ func (r *repair) collect(ctx context.Context) error {
 		return err
 	}
 	for {
+		passed, asked := len(r.bad), r.late()
 		for _, s := range r.bad {
 			if err := r.copy.Advance(ctx, "recovery_target_lsn = '"+s.position+"'\nrecovery_target_inclusive = 'off'"); err != nil {
 				return fmt.Errorf("lead the copy to just before transaction %s at %s: %w", s.xid, s.position, err)
@@ -171,17 +173,25 @@ func (r *repair) collect(ctx context.Context) error {
 			}
 		}
 		r.copy.Server.Say("the copy was read at the mark and before %d transactions", len(r.bad))
-		passed := len(r.bad)
-		if err := r.order(ctx); err != nil || len(r.bad) == passed {
+		if err := r.order(ctx); err != nil || (len(r.bad) == passed && r.late() == asked) {
 			return err
 		}
-		r.copy.Server.Say("rows were damaged there already, by %d transactions more: from the mark once more", len(r.bad)-passed)
+		r.copy.Server.Say("rows were damaged there already, by %d transactions more, and %d before they were deleted: from the mark once more",
+			len(r.bad)-passed, r.late()-asked)
 		for _, again := range []func(context.Context) error{r.copy.Fetch, r.mark, r.read} {
 			if err := again(ctx); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// late is how many rows looked damaged before they were deleted.
+func (r *repair) late() (n int) {
+	for _, t := range r.tables {
+		n += len(t.late)
+	}
+	return n
 }
 
 // read asks for the rows of all tables at once. Between two answers stands a line that no row can be: COPY writes a
@@ -251,29 +261,26 @@ func (r *repair) apply(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
+	return r.keep(out)
+}
+
+// keep counts and writes down which rows were put back. One that was deleted and healed is named twice.
+func (r *repair) keep(out string) error {
+	var b strings.Builder
+	known := map[string]bool{}
 	for line := range strings.Lines(out) {
-		var n int
-		if _, err := fmt.Sscanf(line, "row|%d|", &n); err == nil {
+		f := strings.SplitN(strings.TrimSpace(line), "|", 3)
+		if len(f) != 3 || f[0] != "row" || known[line] {
+			continue
+		}
+		known[line] = true
+		if n, err := strconv.Atoi(f[1]); err == nil && n < len(r.tables) {
 			r.tables[n].done++
+			fmt.Fprintf(&b, "%s\t%s\n", r.tables[n].Table, f[2])
 		}
 	}
 	for _, t := range r.tables {
 		r.primary.Say("%s: %d rows put back", t.Table, t.done)
-	}
-	return r.keep(out)
-}
-
-// keep writes down which rows were put back.
-func (r *repair) keep(out string) error {
-	var b strings.Builder
-	for line := range strings.Lines(out) {
-		f := strings.SplitN(strings.TrimSpace(line), "|", 3)
-		if len(f) != 3 || f[0] != "row" {
-			continue
-		}
-		if n, err := strconv.Atoi(f[1]); err == nil && n < len(r.tables) {
-			fmt.Fprintf(&b, "%s\t%s\n", r.tables[n].Table, f[2])
-		}
 	}
 	path := filepath.Join(r.job.WorkDir, "pgrepair-rows.txt")
 	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil { //nolint:gosec // a list of keys, to be read

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/recoverydrill/gameday/recover/pgserver"
@@ -19,7 +21,8 @@ type table struct {
 	suspects int      // how many they are
 
 	good map[string]string // by key, the newest good version as a line of COPY: key and all others
-	gone map[string]string // by key, rows that were deleted
+	gone map[string]string // by key, rows that were deleted, as they were last
+	late map[string]bool   // the keys, each a JSON list of texts, of rows that looked damaged before they were deleted
 	done int64             // rows that were put back
 }
 
@@ -115,17 +118,18 @@ type question struct {
 }
 
 // reading asks the copy for the present versions of the damaged rows where they are good, for the transactions that wrote
-// them where they are not, and for the rows that were deleted.
+// them where they are not, and for the rows that were deleted. Of those, the ones that look damaged are damaged rows too:
+// what is asked later asks for their good versions as well.
 func (t *table) reading(suspects map[string]bool) (all []question) {
 	columns := names(append(append([]column(nil), t.Key...), t.Others...), "x.")
-	if t.suspects > 0 {
+	if t.suspects > 0 || len(t.late) > 0 {
 		var join, list []string
 		for i, c := range t.Key {
 			join = append(join, fmt.Sprintf("x.%s = k.k%d", quote(c.Name), i))
 			list = append(list, fmt.Sprintf("(e ->> %d)::%s AS k%d", i, c.Type, i))
 		}
 		from := t.Table + ` x
-JOIN (SELECT ` + strings.Join(list, ", ") + ` FROM json_array_elements(` + literal(t.damaged) + `) e) k ON ` + strings.Join(join, " AND ") + `
+JOIN (SELECT ` + strings.Join(list, ", ") + ` FROM jsonb_array_elements(` + literal(t.damaged) + `::jsonb || ` + literal(t.lateKeys()) + `::jsonb) e) k ON ` + strings.Join(join, " AND ") + `
 WHERE (x.tableoid, x.ctid) IN (SELECT tableoid, ctid FROM ` + t.Table + ` WHERE (` + t.Poison + `)`
 		all = append(all,
 			question{"COPY (SELECT " + columns + " FROM " + from + " IS NOT TRUE)) TO STDOUT;", func(line string) { t.take(line, t.good) }},
@@ -135,7 +139,20 @@ WHERE (x.tableoid, x.ctid) IN (SELECT tableoid, ctid FROM ` + t.Table + ` WHERE 
 		all = append(all, question{`COPY (SELECT ` + columns + ` FROM ` + t.Table + ` x
 WHERE (x.tableoid, x.ctid) IN (SELECT tableoid, ctid FROM ` + t.Table + ` WHERE (` + t.Deleted + `))) TO STDOUT;`, func(line string) { t.take(line, t.gone) }})
 	}
+	if t.Deleted != "" && t.Poison != "" {
+		all = append(all, question{`COPY (SELECT xmin, ` + t.keyTexts() + ` FROM ` + t.Table + ` WHERE (` + t.Deleted + `) AND (` + t.Poison + `)
+AND ` + t.keyTexts() + ` NOT IN (SELECT jsonb_array_elements(` + literal(t.damaged) + `::jsonb))) TO STDOUT;`, func(line string) {
+			xid, key, _ := strings.Cut(line, "\t")
+			suspects[xid] = true
+			t.late[strings.ReplaceAll(key, `\\`, `\`)] = true // COPY writes a backslash as two
+		}})
+	}
 	return all
+}
+
+// lateKeys is late as damaged is written.
+func (t *table) lateKeys() string {
+	return "[" + strings.Join(slices.Sorted(maps.Keys(t.late)), ", ") + "]"
 }
 
 // files are the table's and its partitions', as the log names them: tablespace/database/file.
@@ -167,8 +184,9 @@ func (t *table) staged() (list, stage string) {
 	return strings.Join(all, ", "), "SELECT " + strings.Join(create, ", ") + " FROM " + t.Table + " WITH NO DATA"
 }
 
-// script is the part of the repair's transaction that is about this table: it stages the good rows and puts them back. It
-// prints the key of every row that it has put back.
+// script is the part of the repair's transaction that is about this table: it stages the good rows and puts them back. What
+// was deleted comes first: a row that was damaged before is back as it was last, and is then healed like the others. It
+// prints the key of every row that it has put back, of such a row twice.
 func (t *table) script(n int) string {
 	var b strings.Builder
 	list, stage := t.staged()
@@ -191,18 +209,18 @@ func (t *table) script(n int) string {
 		}
 		b.WriteString("\\.\n")
 	}
+	if len(t.gone) > 0 {
+		name := fmt.Sprintf("pgrepair_gone_%d", n)
+		put(name, t.gone)
+		fmt.Fprintf(&b, "INSERT INTO %s AS x (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s s WHERE NOT EXISTS (SELECT FROM %s x WHERE %s) RETURNING 'row', %d, %s;\n",
+			t.Table, names(append(append([]column(nil), t.Key...), t.Others...), ""), list, name, t.Table, strings.Join(match, " AND "), n, strings.Join(key, ", "))
+	}
 	if len(t.good) > 0 {
 		name := fmt.Sprintf("pgrepair_good_%d", n)
 		put(name, t.good)
 		// A row that somebody has overwritten meanwhile is damaged no more, and stays as it is.
 		fmt.Fprintf(&b, "UPDATE %s x SET %s FROM %s s WHERE %s AND (%s) RETURNING 'row', %d, %s;\n",
 			t.Table, strings.Join(set, ", "), name, strings.Join(match, " AND "), t.Poison, n, strings.Join(key, ", "))
-	}
-	if len(t.gone) > 0 {
-		name := fmt.Sprintf("pgrepair_gone_%d", n)
-		put(name, t.gone)
-		fmt.Fprintf(&b, "INSERT INTO %s AS x (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s s WHERE NOT EXISTS (SELECT FROM %s x WHERE %s) RETURNING 'row', %d, %s;\n",
-			t.Table, names(append(append([]column(nil), t.Key...), t.Others...), ""), list, name, t.Table, strings.Join(match, " AND "), n, strings.Join(key, ", "))
 	}
 	return b.String()
 }
@@ -217,12 +235,13 @@ func (t *table) left(before string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the keys of damaged rows of %s: %w", t.Table, err)
 	}
-	known := map[string]bool{}
-	for _, k := range then {
-		known[copied(k)] = true
+	late, err := keys(t.lateKeys()) // without a good version, they are as they were last and have always looked so
+	if err != nil {
+		return nil, fmt.Errorf("read the keys of deleted rows of %s: %w", t.Table, err)
 	}
-	for k := range t.gone { // they are as they were, and may always have looked so
-		known[k] = true
+	known := map[string]bool{}
+	for _, k := range append(then, late...) {
+		known[copied(k)] = true
 	}
 	var left []string
 	for _, k := range now {

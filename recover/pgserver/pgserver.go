@@ -19,7 +19,9 @@ import (
 const refused = 75
 
 // prelude is what every script begins with. sql asks the node's own server as its superuser; refuse ends a script that
-// must not go on and has changed nothing; why shows the end of the server's logs; $NODE is the node's name.
+// must not go on and has changed nothing; why shows the end of the server's logs; $NODE is the node's name. end_all sends
+// one signal after the other to what still runs in the data directory, also where that was removed under it, and fails
+// where something is left.
 const prelude = `set -eu
 data=$GAMEDAY_PGDATA bin=$GAMEDAY_PGBIN start_log=${GAMEDAY_PGDATA%/*}/gameday-start.log
 sql() { "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h /tmp "$@"; }
@@ -32,6 +34,23 @@ why() {
 }
 start() { "$bin/pg_ctl" start --pgdata="$data" --log="$start_log" --wait --timeout=300 --silent "$@" || { why; exit 1; }; }
 running() { "$bin/pg_ctl" status --pgdata="$data" >/dev/null 2>&1; }
+servers() {
+  for p in /proc/[0-9]*; do
+    [ "$(cat "$p/comm" 2>/dev/null)" = postgres ] || continue
+    case $(readlink "$p/cwd" 2>/dev/null) in "$data"|"$data (deleted)") echo "${p#/proc/}" ;; esac
+  done
+}
+end_all() {
+  for signal in "$@"; do
+    left=$(servers)
+    [ -n "$left" ] || return 0
+    kill -s "$signal" $left 2>/dev/null || :
+    i=0
+    while [ -n "$(servers)" ] && [ $i -lt 50 ]; do sleep 0.1; i=$((i + 1)); done
+  done
+  left=$(servers)
+  [ -z "$left" ] || { echo "processes of the server do not end:" $left >&2; exit 1; }
+}
 `
 
 // Server is the server of one node. It need not run, nor have a data directory.
