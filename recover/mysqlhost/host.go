@@ -108,7 +108,7 @@ func (h Host) Sh(ctx context.Context, script string, env map[string]string) (str
 func (h Host) Feed(ctx context.Context, script string, env map[string]string, stdin io.Reader) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.Limit)
 	defer cancel()
-	all := map[string]string{"CLIENT": h.Flavour.Client, "BINLOG": h.Flavour.binlog, "DUMP": h.Flavour.dump}
+	all := map[string]string{"CLIENT": h.Flavour.Client, "BINLOG": h.Flavour.binlog, "DUMP": h.Flavour.dump, "CHECK": h.Flavour.check}
 	for _, k := range inherited {
 		all[k] = h.Job.Env[k]
 	}
@@ -185,23 +185,25 @@ func (h Host) CutOver(ctx context.Context) error {
 
 // Flavour is how the two servers differ.
 type Flavour struct {
-	Client       string // the client's program
-	binlog, dump string
-	Closed       string // the option that lets no replication begin
-	begin        string // what makes a restored copy a server of its own; $gtid is where the backup stands
-	byGTID       string // the option that ends a replay with certain transactions
-	has          string // asks for the transactions that are in the server
+	Client string // the client's program
+	Closed string // the option that lets no replication begin
+
+	binlog, dump, check string // other programs
+
+	begin  string // what makes a restored copy a server of its own; $gtid is where the backup stands
+	byGTID string // the option that ends a replay with certain transactions
+	has    string // asks for the transactions that are in the server
 }
 
 // MySQL's copy knows which transactions are in it. MariaDB's is told: it reads them from its binary log, and a backup has
 // none, so that it would number new transactions like old ones.
 var flavours = map[string]Flavour{
 	"mysql": {
-		Client: "mysql", binlog: "mysqlbinlog", dump: "mysqldump", Closed: "--skip-replica-start",
+		Client: "mysql", binlog: "mysqlbinlog", dump: "mysqldump", check: "mysqlcheck", Closed: "--skip-replica-start",
 		begin: "RESET REPLICA ALL", byGTID: "--include-gtids", has: "SELECT replace(@@global.gtid_executed, '\n', '')",
 	},
 	"mariadb": {
-		Client: "mariadb", binlog: "mariadb-binlog", dump: "mariadb-dump", Closed: "--skip-slave-start",
+		Client: "mariadb", binlog: "mariadb-binlog", dump: "mariadb-dump", check: "mariadb-check", Closed: "--skip-slave-start",
 		begin:  "RESET SLAVE ALL; RESET MASTER; SET GLOBAL gtid_binlog_state = '$gtid'",
 		byGTID: "--stop-position", has: "SELECT @@global.gtid_binlog_pos",
 	},

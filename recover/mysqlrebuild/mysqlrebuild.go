@@ -56,8 +56,8 @@ func (p Procedure) Plan(_ context.Context, job recovery.Job) (recovery.Plan, err
 	return recovery.PlanOf(r.steps()...), nil
 }
 
-// Preflight implements [recovery.Preflighter]: a primary that can be copied, and disk for it on the replica beside the old
-// data.
+// Preflight implements [recovery.Preflighter]: a primary that can be copied, the program by which the copy is checked, and
+// disk for it on the replica beside the old data.
 func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.Need, error) {
 	r, err := p.rebuild(job)
 	if err != nil {
@@ -68,12 +68,24 @@ func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.
 		donor.Met, donor.Detail = false, err.Error()
 	}
 	disk := recovery.Need{Resource: recovery.NeedsDisk, Where: r.host.Name() + ":" + job.Env["GAMEDAY_DATADIR"], Detail: "the primary's data directory, beside the old one"}
+	checker, err := r.checker(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if disk.Needed, err = r.bytes(ctx, r.donor, `du -sk "$GAMEDAY_DATADIR" | cut -f 1`); err != nil {
 		return nil, err
 	}
 	disk.Available, err = r.bytes(ctx, r.host, `df -Pk "$(dirname "$GAMEDAY_DATADIR")" | awk 'NR == 2 { print $4 }'`)
 	disk.Met = disk.Needed <= disk.Available
-	return []recovery.Need{donor, disk}, err
+	return []recovery.Need{donor, checker, disk}, err
+}
+
+// checker is the need of a program on the replica.
+func (r *rebuild) checker(ctx context.Context) (recovery.Need, error) {
+	said, err := r.host.Sh(ctx, `if p=$(command -v "$CHECK"); then echo "the copy is checked by $p"; else echo "not there: $CHECK"; fi`, nil)
+	return recovery.Need{
+		Resource: recovery.NeedsNode, Where: r.host.Name(), Met: !strings.HasPrefix(said, "not there"), Detail: said,
+	}, err
 }
 
 func (r *rebuild) bytes(ctx context.Context, h mysqlhost.Host, script string) (int64, error) {

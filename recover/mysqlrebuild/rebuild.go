@@ -28,6 +28,7 @@ echo "$(sql 'SELECT NOT @@read_only')$(sql "$replication" | wc -l)"`, nil)
 const keepScript = `
 note=$GAMEDAY_DATADIR.follow
 refuse() { echo "gameday: refuse $*" >&2; exit 1; }
+command -v "$CHECK" >/dev/null || refuse "there is no $CHECK here, by which the copy is to be checked"
 umask 077
 replication='SHOW REPLICA STATUS'; test "$CLIENT" = mysql || replication='SHOW SLAVE STATUS'
 if sql 'SELECT 1' >/dev/null 2>&1 && test -z "$(sql "$replication")"; then
@@ -92,11 +93,12 @@ rm -f "$GAMEDAY_DATADIR.ran" "$GAMEDAY_DATADIR.follow" "$GAMEDAY_DATADIR.gtid"`,
 // looks at checksums, and to both a page of zeros is one that was never used. A server that meets a damaged page may end.
 func (r *rebuild) check(ctx context.Context) error {
 	_, err := r.host.Sh(ctx, `
-check=mysqlcheck; test "$CLIENT" = mysql || check=mariadb-check
 start --skip-networking --event-scheduler=OFF "$CLOSED"
-found=$("$check" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --all-databases --check --silent 2>&1 || :)
-damaged=$(echo "$found" | grep -i -B 1 '^error' || :)
-ready || damaged=${found:-the server has ended}
+status=0
+found=$("$CHECK" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --all-databases --check 2>&1) || status=$?
+damaged=$(echo "$found" | grep -i -B 1 '^error *:' || :)
+said=$(echo "$found" | grep -v ' OK$' | tail -n 4 || :)
+ready || damaged=${damaged:-the server has ended: $said}
 test -z "$damaged" || { echo "the copy is damaged, and with it the primary's files:" "$damaged" >&2; exit 1; }
 stop TERM`, map[string]string{"CLOSED": r.host.Flavour.Closed})
 	return err
@@ -110,6 +112,7 @@ func (r *rebuild) remove(ctx context.Context) error {
 // cloneScript makes an empty server and lets it take over the primary's data. At the end of it the server wants to be
 // started again, and ends where nobody does that for it: error 3707 is the sign of success.
 const cloneScript = `
+// The program that asks for it ends with success when a table is damaged, and with failure when it could not look at all.
 "$GAMEDAY_SERVER" --defaults-file="$GAMEDAY_CONFIG" --initialize-insecure --log-error="$GAMEDAY_DATADIR.start.log" >"$GAMEDAY_DATADIR.init.log" 2>&1 ||
 	{ tail -n 12 "$GAMEDAY_DATADIR.start.log" >&2; exit 1; }
 root() { mysql --no-defaults --user=root --socket="$GAMEDAY_SOCKET" "$@"; }
@@ -118,6 +121,8 @@ start --skip-networking --skip-replica-start --event-scheduler=OFF --super-read-
 user=$(sed -n 's/^user *= *"\(.*\)"$/\1/p' "$GAMEDAY_CLIENT_CONFIG"); password=$(sed -n 's/^password *= *"\(.*\)"$/\1/p' "$GAMEDAY_CLIENT_CONFIG")
 printf "SET GLOBAL clone_valid_donor_list = '%s:%s'; CLONE INSTANCE FROM '%s'@'%s':%s IDENTIFIED BY '%s';\n" \
 	"$DONOR" "$GAMEDAY_PORT" "$user" "$DONOR" "$GAMEDAY_PORT" "$password" | root 2>"$GAMEDAY_DATADIR.clone.log" || {
+test "$status" = 0 || { echo "the copy could not be checked: $CHECK ended with status $status: $said" >&2; exit 1; }
+echo "$found" | grep -q ' OK$' || { echo "the copy could not be checked: $CHECK has looked at no table: $said" >&2; exit 1; }
 	grep -q 'ERROR 3707' "$GAMEDAY_DATADIR.clone.log" || { cat "$GAMEDAY_DATADIR.clone.log" >&2; exit 1; }
 }
 stop TERM`
