@@ -5,8 +5,9 @@
 // sent nowhere.
 //
 // It refuses to touch a server that is no replica. A copy that cannot be made, or is damaged as the primary's files are, ends
-// with an error and the old data in its place: a bad replica is better than none. It may be run again after it was killed:
-// what is needed to follow was put aside before anything else.
+// with an error and the old data in its place, and so does one that cannot be checked: a bad replica is better than none. It
+// may be run again after it was killed: what is needed to follow was put aside before anything else, and a copy that follows
+// stays.
 package mysqlrebuild
 
 import (
@@ -67,11 +68,11 @@ func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.
 	if err := r.serves(ctx); err != nil {
 		donor.Met, donor.Detail = false, err.Error()
 	}
-	disk := recovery.Need{Resource: recovery.NeedsDisk, Where: r.host.Name() + ":" + job.Env["GAMEDAY_DATADIR"], Detail: "the primary's data directory, beside the old one"}
 	checker, err := r.checker(ctx)
 	if err != nil {
 		return nil, err
 	}
+	disk := recovery.Need{Resource: recovery.NeedsDisk, Where: r.host.Name() + ":" + job.Env["GAMEDAY_DATADIR"], Detail: "the primary's data directory, beside the old one"}
 	if disk.Needed, err = r.bytes(ctx, r.donor, `du -sk "$GAMEDAY_DATADIR" | cut -f 1`); err != nil {
 		return nil, err
 	}
@@ -101,7 +102,10 @@ func (r *rebuild) bytes(ctx context.Context, h mysqlhost.Host, script string) (i
 }
 
 // rebuild is one rebuild under way.
-type rebuild struct{ host, donor mysqlhost.Host }
+type rebuild struct {
+	host, donor mysqlhost.Host
+	done        bool // an earlier run was killed when there was nothing left to do but to remove the old data
+}
 
 func (p Procedure) rebuild(job recovery.Job) (*rebuild, error) {
 	if p.Node == "" {
@@ -134,9 +138,9 @@ func (r *rebuild) steps() []recovery.Step {
 	return []recovery.Step{
 		{Name: "look", Does: "refuse unless " + r.donor.Name() + " serves and " + r.host.Name() + " is a replica; keep how it follows", Do: r.look},
 		{Name: "put the old data aside", Does: "end the server on " + r.host.Name() + " and rename its data directory", Do: r.aside},
-		{Name: "copy the primary", Does: copies, Do: r.orBack(r.copy)},
-		{Name: "check the copy", Does: "start a server on it that nobody reaches, and have it check every table; put the old data back if one is damaged", Do: r.orBack(r.check)},
-		{Name: "let it follow", Does: "start the server as it is configured, and its replication as it was", Do: r.follow},
+		{Name: "copy the primary", Does: copies, Do: r.unless(r.orBack(r.copy))},
+		{Name: "check the copy", Does: "start a server on it that nobody reaches, and have it check every table; put the old data back if one is damaged", Do: r.unless(r.orBack(r.check))},
+		{Name: "let it follow", Does: "start the server as it is configured, and its replication as it was", Do: r.unless(r.follow)},
 		{Name: "remove the old data", Does: "remove the data directory that was put aside", Do: r.remove},
 	}
 }

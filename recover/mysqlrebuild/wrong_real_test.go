@@ -1,6 +1,7 @@
 package mysqlrebuild
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 	"github.com/recoverydrill/gameday/recover/internal/labtest"
 )
 
-// The old data is given up for a copy that was looked at.
+// The old data is given up for a copy that was looked at, and a copy that follows is given up for nothing.
 func TestTheReplicaOutlivesARunThatGoesWrong(t *testing.T) {
 	for name, c := range map[string]mysql.Cluster{
 		"mysql": {Standbys: 1}, "mariadb": {Flavour: mysql.MariaDB, Version: "10.11", Standbys: 1},
@@ -20,6 +21,7 @@ func TestTheReplicaOutlivesARunThatGoesWrong(t *testing.T) {
 			t.Parallel()
 			l := newBench(t, c)
 			l.unchecked()
+			l.killedAtTheEnd()
 		})
 	}
 }
@@ -75,4 +77,27 @@ func (l *bench) unchecked() {
 		l.nothingLeft()
 	}
 	l.checkedBy(itself)
+}
+
+// killedAtTheEnd: the next run meets half of the old data, and a copy that follows. A new copy would fail.
+func (l *bench) killedAtTheEnd() {
+	l.t.Helper()
+	ctx, kill := context.WithCancel(l.ctx)
+	defer kill()
+	err := l.rebuild(ctx, func(step string) {
+		if step == "remove the old data" {
+			kill()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		l.t.Errorf("killed: %v", err)
+	}
+	l.until("first")
+	l.on(replica, `rm -rf "$GAMEDAY_DATADIR.old"/ib* "$GAMEDAY_DATADIR.gone"/ib*`, nil)
+	l.checkedBy("exit 1")
+	labtest.NoError(l.t, l.rebuild(l.ctx, func(string) {}))
+	l.checkedBy(itself)
+	l.ask(primary, "INSERT INTO app.moment VALUES ('second')")
+	l.until("first,second")
+	l.nothingLeft()
 }
