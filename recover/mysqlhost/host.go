@@ -74,6 +74,9 @@ ours() {
 		case "$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" || :)" in *"$GAMEDAY_SERVER --defaults-file=$GAMEDAY_CONFIG "*) echo "$pid"; return ;; esac
 	done
 }
+		case "$(tr '\0' ' ' 2>/dev/null <"$told" || :)" in "$GAMEDAY_SERVER --defaults-file=$GAMEDAY_CONFIG "*) echo "$pid"; return ;; esac
+	done
+}
 launch() {
 	setsid sh -c 'echo $$ >"$GAMEDAY_DATADIR.pid"; exec "$@"' sh "$GAMEDAY_SERVER" --defaults-file="$GAMEDAY_CONFIG" "$@" </dev/null >"$GAMEDAY_DATADIR.start.log" 2>&1 &
 	pid=$!
@@ -99,13 +102,28 @@ var inherited = []string{
 }
 
 // Sh runs a script of sh on the machine as the server's user, with the recovery's environment, and returns what it printed
-// without the space around it. It ends at the first command that fails.
+// without the space around it. It ends at the first command that fails. To print more than [fixtures.OutputLimit] bytes is
+// an error, because the first of them would be lost: see [Host.Stream].
 func (h Host) Sh(ctx context.Context, script string, env map[string]string) (string, error) {
 	return h.Feed(ctx, script, env, nil)
 }
 
 // Feed is Sh with something to read for the script.
 func (h Host) Feed(ctx context.Context, script string, env map[string]string, stdin io.Reader) (string, error) {
+	res, err := h.run(ctx, script, env, stdin, nil)
+	if err == nil && res.Truncated && len(res.Stdout) == fixtures.OutputLimit {
+		return "", fmt.Errorf("on node %q: a script has printed more than %d bytes, and the first of them are lost", h.Name(), fixtures.OutputLimit)
+	}
+	return strings.TrimSpace(string(res.Stdout)), err
+}
+
+// Stream is Sh with a place for what the script prints, as it is and however much it is.
+func (h Host) Stream(ctx context.Context, script string, env map[string]string, stdout io.Writer) error {
+	_, err := h.run(ctx, script, env, nil, stdout)
+	return err
+}
+
+func (h Host) run(ctx context.Context, script string, env map[string]string, stdin io.Reader, stdout io.Writer) (fixtures.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.Limit)
 	defer cancel()
 	all := map[string]string{"CLIENT": h.Flavour.Client, "BINLOG": h.Flavour.binlog, "DUMP": h.Flavour.dump, "CHECK": h.Flavour.check}
@@ -114,15 +132,15 @@ func (h Host) Feed(ctx context.Context, script string, env map[string]string, st
 	}
 	maps.Copy(all, env)
 	res, err := h.Node.Exec(ctx, fixtures.Command{
-		Args: []string{"sh", "-euc", prelude + script}, User: h.Job.Env["GAMEDAY_OSUSER"], Env: all, Dir: "/tmp", Stdin: stdin,
+		Args: []string{"sh", "-euc", prelude + script}, User: h.Job.Env["GAMEDAY_OSUSER"], Env: all, Dir: "/tmp", Stdin: stdin, Stdout: stdout,
 	})
 	var exit *fixtures.ExitError
 	if errors.As(err, &exit) {
 		if said, ok := strings.CutPrefix(lastLine(exit.Result.Stderr), refusal); ok {
-			return "", recovery.Refuse("%s", said)
+			return fixtures.Result{}, recovery.Refuse("%s", said)
 		}
 	}
-	return strings.TrimSpace(string(res.Stdout)), err
+	return res, err
 }
 
 // refusal is what a script says before it ends because it must not go on; it has changed nothing.

@@ -1,0 +1,48 @@
+package mysqlhost
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	recovery "github.com/recoverydrill/gameday/recover"
+)
+
+// said is a node on which every script prints the same.
+type said struct {
+	fixtures.Node
+	text string
+}
+
+func (said) Name() string { return "spare" }
+
+func (s said) Exec(_ context.Context, cmd fixtures.Command) (fixtures.Result, error) {
+	c := fixtures.NewCapture()
+	stdout, _ := c.Writers(cmd)
+	if _, err := stdout.Write([]byte(s.text)); err != nil {
+		return fixtures.Result{}, err
+	}
+	return c.End(s.Name(), cmd, time.Now(), 0, nil)
+}
+
+// A node keeps the end of what a script prints. Half of an answer was taken for all of it once.
+func TestAnAnswerIsWholeOrAnError(t *testing.T) {
+	full := strings.Repeat("x", fixtures.OutputLimit)
+	for text, fits := range map[string]bool{full: true, full + "x": false} {
+		h, err := On(recovery.Job{Env: map[string]string{"GAMEDAY_ENGINE": "mysql"}}, said{text: text}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.Sh(t.Context(), "", nil)
+		if fits != (err == nil) || fits != (got == text) {
+			t.Errorf("of %d bytes it returned %d: %v", len(text), len(got), err)
+		}
+		var all bytes.Buffer
+		if err := h.Stream(t.Context(), "", nil, &all); err != nil || all.String() != text {
+			t.Errorf("of %d bytes %d came through: %v", len(text), all.Len(), err)
+		}
+	}
+}
