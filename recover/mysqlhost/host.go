@@ -61,7 +61,7 @@ func (h Host) IsMariaDB() bool { return h.Flavour.Client == "mariadb" }
 // local socket as the superuser, vertical does so with a line for each column, alive tells whether a process is, ours
 // prints the ID of the server that runs here for this procedure or by itself, start starts it and returns when it answers,
 // stop ends it by a signal. A server notes its own ID before it is one, so that whoever comes after a procedure that was
-// killed finds it.
+// killed finds it. One whose note is gone, with the data or without, is found by what it was started with.
 const prelude = `
 info() { sed -n "s/^$1=//p" "$GAMEDAY_BACKUP/gameday-backup.info"; }
 sql() { "$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --batch --skip-column-names --execute="$1"; }
@@ -73,7 +73,8 @@ ours() {
 		test -n "$pid" && alive "$pid" || continue
 		case "$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" || :)" in *"$GAMEDAY_SERVER --defaults-file=$GAMEDAY_CONFIG "*) echo "$pid"; return ;; esac
 	done
-}
+	for told in $(grep -lsF -e "--defaults-file=$GAMEDAY_CONFIG" /proc/[0-9]*/cmdline || :); do
+		pid=${told#/proc/} pid=${pid%/cmdline}
 		case "$(tr '\0' ' ' 2>/dev/null <"$told" || :)" in "$GAMEDAY_SERVER --defaults-file=$GAMEDAY_CONFIG "*) echo "$pid"; return ;; esac
 	done
 }

@@ -3,6 +3,10 @@ package mysqlhost
 import (
 	"bytes"
 	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,5 +48,33 @@ func TestAnAnswerIsWholeOrAnError(t *testing.T) {
 		if err := h.Stream(t.Context(), "", nil, &all); err != nil || all.String() != text {
 			t.Errorf("of %d bytes %d came through: %v", len(text), all.Len(), err)
 		}
+	}
+}
+
+// The note with a server's ID lies beside its data, and may be gone with that: the server runs on.
+func TestAServerIsFoundWithoutItsNotes(t *testing.T) {
+	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
+		t.Skip("needs /proc")
+	}
+	dir := t.TempDir()
+	server, config := filepath.Join(dir, "mysqld"), filepath.Join(dir, "my.cnf")
+	var ids []string
+	for _, line := range []string{server + " --defaults-file=" + config, server + " --defaults-file=" + config + ".other"} {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", "read line")
+		cmd.Args[0] = line
+		if _, err := cmd.StdinPipe(); err != nil { // it waits
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		ids = append(ids, strconv.Itoa(cmd.Process.Pid))
+	}
+	sh := exec.CommandContext(t.Context(), "sh", "-euc", prelude+`ours; stop KILL; echo "then $(ours)"`)
+	sh.Env = append(os.Environ(), "GAMEDAY_SERVER="+server, "GAMEDAY_CONFIG="+config, "GAMEDAY_DATADIR="+dir+"/data", "GAMEDAY_PIDFILE="+dir+"/pid")
+	out, err := sh.CombinedOutput()
+	if want := ids[0] + "\nthen \n"; err != nil || string(out) != want {
+		t.Errorf("got %q, want %q: %v", out, want, err)
 	}
 }

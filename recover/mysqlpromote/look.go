@@ -144,15 +144,18 @@ MYSQL_PWD=$GAMEDAY_PASSWORD timeout 8 "$CLIENT" --no-defaults --host="$OLD" --po
 	return err == nil && out == "0"
 }
 
-// fenceScript ends the server the hard way. Whoever starts it again finds it read-only: the last of two equal settings wins.
+// fenceScript ends the server the hard way, whatever is left of its files, and once more when whoever starts it again finds
+// it read-only: the last of two equal settings wins.
 const fenceScript = lastNote + `
-test -e "$GAMEDAY_CONFIG" || { echo "it has no configuration"; exit 0; }
+end() { until test -z "$(ours)"; do stop KILL; done; }
+end
+test -e "$GAMEDAY_CONFIG" || { echo "it is stopped, and has no configuration to be started with"; exit 0; }
 test "$(last_note)" = '# fenced' || {
 	printf '# fenced\nread_only = "ON"\nevent_scheduler = "OFF"\n' >>"$GAMEDAY_CONFIG"
 	test "$CLIENT" = mariadb || echo 'super_read_only = "ON"' >>"$GAMEDAY_CONFIG"
 	sync "$GAMEDAY_CONFIG"
 }
-stop KILL
+end
 echo "it is stopped, and takes no writes when it is started"`
 
 // fence makes sure that the old primary takes no more writes, now and after a restart.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/mysql"
 	recovery "github.com/recoverydrill/gameday/recover"
 	"github.com/recoverydrill/gameday/recover/internal/labtest"
@@ -42,6 +43,12 @@ func (l *bench) ask(node int, statement string) error {
 	return l.system.Statement(l.ctx, a.Harness, "", statement)
 }
 
+func (l *bench) on(node int, script string) {
+	l.t.Helper()
+	_, err := l.system.Members()[node].Node.Exec(l.ctx, fixtures.Command{Args: []string{"sh", "-euc", script}, User: "mysql", Env: l.env})
+	labtest.NoError(l.t, err)
+}
+
 func (l *bench) promote(ctx context.Context, p Procedure, step func(string)) error {
 	l.cut = ""
 	err := p.Recover(ctx, recovery.Job{
@@ -72,6 +79,45 @@ func TestAReplicaMadeWritableByHandIsNoPromotion(t *testing.T) {
 				t.Errorf("with two that take writes: %v, clients were sent to %q", err, l.cut)
 			}
 			labtest.NoError(t, l.ask(primary, "INSERT INTO moment VALUES ('it serves')"))
+			l.fencesWhatHasNoFiles()
+			l.isRunAgain()
 		})
 	}
+}
+
+// fencesWhatHasNoFiles gives a primary up that serves, though its configuration and the note with its ID are gone. The run is
+// killed when it is to send clients to the new one.
+func (l *bench) fencesWhatHasNoFiles() {
+	l.t.Helper()
+	l.on(primary, `cp "$GAMEDAY_CONFIG" "$GAMEDAY_CONFIG.kept"; rm "$GAMEDAY_CONFIG" "$GAMEDAY_PIDFILE"`)
+	ctx, kill := context.WithCancel(l.ctx)
+	defer kill()
+	err := l.promote(ctx, Procedure{Damaged: true}, func(step string) {
+		if step == "cut over" {
+			kill()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		l.t.Errorf("killed: %v", err)
+	}
+	if err := l.ask(primary, "INSERT INTO moment VALUES ('fenced')"); err == nil {
+		l.t.Error("the old primary takes writes: it was left because it had no configuration")
+	}
+}
+
+// isRunAgain after the kill, when somebody has started the old primary with a configuration that knows nothing of all this:
+// the note on the new one says whose turn it is.
+func (l *bench) isRunAgain() {
+	l.t.Helper()
+	l.on(primary, `mv "$GAMEDAY_CONFIG.kept" "$GAMEDAY_CONFIG"`)
+	labtest.NoError(l.t, l.system.StartServer(l.ctx, l.system.Members()[primary].Node))
+	labtest.NoError(l.t, l.ask(primary, "INSERT INTO moment VALUES ('too late')"))
+	labtest.NoError(l.t, l.promote(l.ctx, Fenced(), func(string) {}))
+	if want := l.system.Members()[replica].Node.Name() + ":3306"; l.cut != want {
+		l.t.Errorf("clients were sent to %q, want %q", l.cut, want)
+	}
+	if err := l.ask(primary, "INSERT INTO moment VALUES ('fenced')"); err == nil {
+		l.t.Error("the old primary takes writes")
+	}
+	labtest.NoError(l.t, l.ask(replica, "INSERT INTO moment VALUES ('new')"))
 }
