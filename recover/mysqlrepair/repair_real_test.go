@@ -2,15 +2,26 @@ package mysqlrepair
 
 import (
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/mysql"
 	recovery "github.com/recoverydrill/gameday/recover"
 	"github.com/recoverydrill/gameday/recover/internal/labtest"
 )
 
-// The good rows are more than a node keeps of a command's output.
+// textScript prints the bytes of the backup, and those of the log behind it as text with its rows spelled out.
+const textScript = `
+info() { sed -n "s/^$1=//p" "$GAMEDAY_BACKUP/gameday-backup.info"; }
+first=$(info binlog_file)
+cd "$GAMEDAY_BINLOG_DIR"
+set -- $(ls | grep '\.[0-9]*$' | sort | sed -n "/^$first$/,\$p")
+echo $(($(du -sk "$GAMEDAY_BACKUP" | cut -f 1) * 1024)) $(mariadb-binlog --verbose --start-position="$(info binlog_pos)" "$@" | wc -c)`
+
+// The good rows are more than a node keeps of a command's output, and spelled out the log is many times as long as it was.
 func TestAWholeTableIsRepaired(t *testing.T) {
 	const rows = "100000"
 	ctx, _, s := labtest.Open(t, 5*time.Minute, mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Spares: 1}.Open)
@@ -31,6 +42,22 @@ func TestAWholeTableIsRepaired(t *testing.T) {
 	p := Rows(Damage{Table: "app.payments", Poison: "amount = 0", Columns: []string{"amount"}})
 	work := t.TempDir()
 	job := recovery.Job{System: s, Env: env, WorkDir: work, Output: t.Output(), Step: func(name string) { t.Log(time.Now().Format("05.000"), name) }}
+
+	needs, err := p.Preflight(ctx, job)
+	labtest.NoError(t, err)
+	res, err := s.Members()[1].Node.Exec(ctx, fixtures.Command{Args: []string{"sh", "-euc", textScript}, User: "mysql", Env: env})
+	labtest.NoError(t, err)
+	sum := int64(0)
+	for word := range strings.FieldsSeq(string(res.Stdout)) {
+		n, err := strconv.ParseInt(word, 10, 64)
+		labtest.NoError(t, err)
+		sum += n
+	}
+	for _, n := range needs {
+		if !n.Met || n.Resource == recovery.NeedsDisk && n.Needed < sum {
+			t.Errorf("the backup and the log as text are %d bytes; preflight says %+v", sum, n)
+		}
+	}
 
 	labtest.NoError(t, p.Recover(ctx, job))
 	good, err := s.Query(ctx, "", "", "SELECT count(*) FROM payments WHERE amount = 100.25 + id % 900")
