@@ -75,7 +75,7 @@ func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.
 	if err != nil {
 		return nil, err
 	}
-	return r.host.Look(ctx, r.target, 1, nil, []string{"data"})
+	return r.host.Look(ctx, r.target, mysqlhost.Growth{Backup: 1}, nil, []string{"data"})
 }
 
 // restore is what a job asks of the procedure.

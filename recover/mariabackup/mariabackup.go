@@ -68,7 +68,7 @@ func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.
 	if err != nil {
 		return nil, err
 	}
-	needs, err := r.host.Look(ctx, r.target, 1, []string{program}, []string{"files"})
+	needs, err := r.host.Look(ctx, r.target, mysqlhost.Growth{Backup: 1}, []string{program}, []string{"files"})
 	if err != nil || job.Env["GAMEDAY_BACKUP"] == "" {
 		return needs, err
 	}

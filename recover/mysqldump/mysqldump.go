@@ -59,22 +59,34 @@ func (p Procedure) Plan(_ context.Context, job recovery.Job) (recovery.Plan, err
 	return recovery.PlanOf(r.steps()...), nil
 }
 
-// Preflight implements [recovery.Preflighter]: the machine, the dump, the log from it to the target, and disk for what the
-// dump becomes: a new server is some 150 MB before anything is in it, and rows take twice their text.
+// Preflight implements [recovery.Preflighter]: the machine, the dump, held to its digests, the log from it to the target, and
+// disk for what the dump becomes: a new server is some 150 MB before anything is in it, and rows take twice their text.
 func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.Need, error) {
 	r, err := p.restore(job)
 	if err != nil {
 		return nil, err
 	}
-	needs, err := r.host.Look(ctx, r.target, 3, nil, []string{"dump.sql", "sums.txt"})
+	needs, err := r.host.Look(ctx, r.target, mysqlhost.Growth{Backup: 3}, nil, []string{"dump.sql", "sums.txt"})
+	if err != nil {
+		return nil, err
+	}
 	for i := range needs {
-		if n := &needs[i]; n.Resource == recovery.NeedsDisk {
+		switch n := &needs[i]; {
+		case n.Resource == recovery.NeedsDisk:
 			n.Needed += emptyServer
 			n.Met = n.Met && n.Needed <= n.Available
 			n.Detail += ", and an empty server"
+		case n.Resource == recovery.NeedsBackup && n.Met:
+			trouble, err := r.trouble(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if n.Met = trouble == ""; !n.Met {
+				n.Detail = trouble
+			}
 		}
 	}
-	return needs, err
+	return needs, nil
 }
 
 const emptyServer = 150 << 20

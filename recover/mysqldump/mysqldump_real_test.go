@@ -112,6 +112,13 @@ func (l *bench) refuses(t *testing.T) {
 		if left := l.on(`ls -d "$GAMEDAY_DATADIR"* 2>/dev/null || :`); left != "" {
 			t.Errorf("%s: it refused, and left %s", name, left)
 		}
+		needs, err := To("").Preflight(l.ctx, l.job(func(string) {}))
+		labtest.NoError(t, err)
+		for _, n := range needs {
+			if n.Resource == recovery.NeedsBackup && (n.Met || !strings.Contains(n.Detail, "the dump is not what was written")) {
+				t.Errorf("%s: the recovery refuses, and preflight says %+v", name, n)
+			}
+		}
 		l.on(`cp /tmp/kept "$GAMEDAY_BACKUP/dump.sql"`)
 	}
 	needs, err := To("").Preflight(l.ctx, l.job(func(string) {}))

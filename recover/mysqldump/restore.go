@@ -27,18 +27,28 @@ func (r *restore) steps() []recovery.Step {
 	}
 }
 
-// check refuses a dump that is not what was written: a file that was cut short loads without an error up to its end.
+// trouble is why the dump cannot be loaded, "" if it can: a file that was cut short loads without an error up to its end.
+func (r *restore) trouble(ctx context.Context) (string, error) {
+	return r.host.Sh(ctx, `
+cd "$GAMEDAY_BACKUP"
+if test ! -e dump.sql; then
+	echo "the backup is of the kind $(info kind): it has no dump.sql"
+elif ! sha256sum --check --status sums.txt; then
+	echo "the dump is not what was written: $(sha256sum --check --quiet sums.txt 2>&1 | head -n 1)"
+fi`, nil)
+}
+
+// check refuses a dump that is not what was written.
 func (r *restore) check(ctx context.Context) error {
 	if r.host.Job.Env["GAMEDAY_BACKUP"] == "" {
 		return recovery.Refuse("there is no backup in the vault")
 	}
-	_, err := r.host.Sh(ctx, `
-refuse() { echo "gameday: refuse $*" >&2; exit 1; }
-cd "$GAMEDAY_BACKUP"
-test -e dump.sql || refuse "the backup is of the kind $(info kind): it has no dump.sql"
-sha256sum --check --status sums.txt || refuse "the dump is not what was written: $(sha256sum --check --quiet sums.txt 2>&1 | head -n 1)"`, nil)
+	trouble, err := r.trouble(ctx)
 	if err != nil {
 		return err
+	}
+	if trouble != "" {
+		return recovery.Refuse("%s", trouble)
 	}
 	return r.claim.Take(ctx)
 }

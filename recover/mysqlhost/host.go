@@ -61,7 +61,7 @@ func (h Host) IsMariaDB() bool { return h.Flavour.Client == "mariadb" }
 // local socket as the superuser, vertical does so with a line for each column, alive tells whether a process is, ours
 // prints the ID of the server that runs here for this procedure or by itself, start starts it and returns when it answers,
 // stop ends it by a signal. A server notes its own ID before it is one, so that whoever comes after a procedure that was
-// killed finds it.
+// killed finds it. One whose note is gone, with the data or without, is found by what it was started with.
 const prelude = `
 info() { sed -n "s/^$1=//p" "$GAMEDAY_BACKUP/gameday-backup.info"; }
 sql() { "$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --batch --skip-column-names --execute="$1"; }
@@ -72,6 +72,10 @@ ours() {
 		pid=$(cat "$noted" 2>/dev/null || :)
 		test -n "$pid" && alive "$pid" || continue
 		case "$(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" || :)" in *"$GAMEDAY_SERVER --defaults-file=$GAMEDAY_CONFIG "*) echo "$pid"; return ;; esac
+	done
+	for told in $(grep -lsF -e "--defaults-file=$GAMEDAY_CONFIG" /proc/[0-9]*/cmdline || :); do
+		pid=${told#/proc/} pid=${pid%/cmdline}
+		case "$(tr '\0' ' ' 2>/dev/null <"$told" || :)" in "$GAMEDAY_SERVER --defaults-file=$GAMEDAY_CONFIG "*) echo "$pid"; return ;; esac
 	done
 }
 launch() {
@@ -99,30 +103,45 @@ var inherited = []string{
 }
 
 // Sh runs a script of sh on the machine as the server's user, with the recovery's environment, and returns what it printed
-// without the space around it. It ends at the first command that fails.
+// without the space around it. It ends at the first command that fails. To print more than [fixtures.OutputLimit] bytes is
+// an error, because the first of them would be lost: see [Host.Stream].
 func (h Host) Sh(ctx context.Context, script string, env map[string]string) (string, error) {
 	return h.Feed(ctx, script, env, nil)
 }
 
 // Feed is Sh with something to read for the script.
 func (h Host) Feed(ctx context.Context, script string, env map[string]string, stdin io.Reader) (string, error) {
+	res, err := h.run(ctx, script, env, stdin, nil)
+	if err == nil && res.Truncated && len(res.Stdout) == fixtures.OutputLimit {
+		return "", fmt.Errorf("on node %q: a script has printed more than %d bytes, and the first of them are lost", h.Name(), fixtures.OutputLimit)
+	}
+	return strings.TrimSpace(string(res.Stdout)), err
+}
+
+// Stream is Sh with a place for what the script prints, as it is and however much it is.
+func (h Host) Stream(ctx context.Context, script string, env map[string]string, stdout io.Writer) error {
+	_, err := h.run(ctx, script, env, nil, stdout)
+	return err
+}
+
+func (h Host) run(ctx context.Context, script string, env map[string]string, stdin io.Reader, stdout io.Writer) (fixtures.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.Limit)
 	defer cancel()
-	all := map[string]string{"CLIENT": h.Flavour.Client, "BINLOG": h.Flavour.binlog, "DUMP": h.Flavour.dump}
+	all := map[string]string{"CLIENT": h.Flavour.Client, "BINLOG": h.Flavour.binlog, "DUMP": h.Flavour.dump, "CHECK": h.Flavour.check}
 	for _, k := range inherited {
 		all[k] = h.Job.Env[k]
 	}
 	maps.Copy(all, env)
 	res, err := h.Node.Exec(ctx, fixtures.Command{
-		Args: []string{"sh", "-euc", prelude + script}, User: h.Job.Env["GAMEDAY_OSUSER"], Env: all, Dir: "/tmp", Stdin: stdin,
+		Args: []string{"sh", "-euc", prelude + script}, User: h.Job.Env["GAMEDAY_OSUSER"], Env: all, Dir: "/tmp", Stdin: stdin, Stdout: stdout,
 	})
 	var exit *fixtures.ExitError
 	if errors.As(err, &exit) {
 		if said, ok := strings.CutPrefix(lastLine(exit.Result.Stderr), refusal); ok {
-			return "", recovery.Refuse("%s", said)
+			return fixtures.Result{}, recovery.Refuse("%s", said)
 		}
 	}
-	return strings.TrimSpace(string(res.Stdout)), err
+	return res, err
 }
 
 // refusal is what a script says before it ends because it must not go on; it has changed nothing.
@@ -185,23 +204,25 @@ func (h Host) CutOver(ctx context.Context) error {
 
 // Flavour is how the two servers differ.
 type Flavour struct {
-	Client       string // the client's program
-	binlog, dump string
-	Closed       string // the option that lets no replication begin
-	begin        string // what makes a restored copy a server of its own; $gtid is where the backup stands
-	byGTID       string // the option that ends a replay with certain transactions
-	has          string // asks for the transactions that are in the server
+	Client string // the client's program
+	Closed string // the option that lets no replication begin
+
+	binlog, dump, check string // other programs
+
+	begin  string // what makes a restored copy a server of its own; $gtid is where the backup stands
+	byGTID string // the option that ends a replay with certain transactions
+	has    string // asks for the transactions that are in the server
 }
 
 // MySQL's copy knows which transactions are in it. MariaDB's is told: it reads them from its binary log, and a backup has
 // none, so that it would number new transactions like old ones.
 var flavours = map[string]Flavour{
 	"mysql": {
-		Client: "mysql", binlog: "mysqlbinlog", dump: "mysqldump", Closed: "--skip-replica-start",
+		Client: "mysql", binlog: "mysqlbinlog", dump: "mysqldump", check: "mysqlcheck", Closed: "--skip-replica-start",
 		begin: "RESET REPLICA ALL", byGTID: "--include-gtids", has: "SELECT replace(@@global.gtid_executed, '\n', '')",
 	},
 	"mariadb": {
-		Client: "mariadb", binlog: "mariadb-binlog", dump: "mariadb-dump", Closed: "--skip-slave-start",
+		Client: "mariadb", binlog: "mariadb-binlog", dump: "mariadb-dump", check: "mariadb-check", Closed: "--skip-slave-start",
 		begin:  "RESET SLAVE ALL; RESET MASTER; SET GLOBAL gtid_binlog_state = '$gtid'",
 		byGTID: "--stop-position", has: "SELECT @@global.gtid_binlog_pos",
 	},

@@ -33,9 +33,18 @@ case "$seen" in
 esac
 `
 
+// Growth is what a restore needs of the disk, in multiples of what it reads.
+type Growth struct {
+	Backup int64
+	Log    int64 // default 3: as text, and in the new server's own log
+}
+
 // Look says what a restore needs and has: the machine, the backup with its parts, the log from there to the target without
-// a file missing, and disk for grow times the backup and thrice the log (as text, and in the new server's own log).
-func (h Host) Look(ctx context.Context, t Target, grow int64, programs, parts []string) ([]recovery.Need, error) {
+// a file missing, and disk for what the two become.
+func (h Host) Look(ctx context.Context, t Target, grow Growth, programs, parts []string) ([]recovery.Need, error) {
+	if grow.Log == 0 {
+		grow.Log = 3
+	}
 	_, file := t.stop(h.Flavour)
 	out, err := h.Sh(ctx, lookScript, map[string]string{
 		"STOP_FILE": file, "PROGRAMS": strings.Join(programs, " "), "PARTS": strings.Join(parts, " "),
@@ -58,7 +67,7 @@ func (h Host) Look(ctx context.Context, t Target, grow int64, programs, parts []
 	return append([]recovery.Need{node}, h.lookAtVault(is, t, grow)...), nil
 }
 
-func (h Host) lookAtVault(is map[string]string, t Target, grow int64) []recovery.Need {
+func (h Host) lookAtVault(is map[string]string, t Target, grow Growth) []recovery.Need {
 	path := h.Job.Env["GAMEDAY_BACKUP"]
 	backup := recovery.Need{Resource: recovery.NeedsBackup, Where: path}
 	log := recovery.Need{Resource: recovery.NeedsLog, Where: h.Job.Env["GAMEDAY_BINLOG_DIR"]}
@@ -85,9 +94,9 @@ func (h Host) lookAtVault(is map[string]string, t Target, grow int64) []recovery
 	default:
 		log.Met, log.Detail = true, fmt.Sprintf("every file from %s to %s: %s bytes", is["place"], t, is["log"])
 	}
-	disk.Needed = grow*number(is["size"]) + 3*number(is["log"])
+	disk.Needed = grow.Backup*number(is["size"]) + grow.Log*number(is["log"])
 	disk.Met = is["version"] != "" && disk.Needed <= disk.Available
-	disk.Detail = fmt.Sprintf("%d times the backup's %s bytes, and thrice the log's", grow, is["size"])
+	disk.Detail = fmt.Sprintf("%d times the backup's %s bytes, and %d times the log's", grow.Backup, is["size"], grow.Log)
 	return []recovery.Need{backup, log, disk}
 }
 

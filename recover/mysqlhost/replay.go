@@ -23,7 +23,8 @@ test "$last" = "$want" || { echo "the archive has no $file, but the log goes on 
 `
 
 // replayScript writes what it decodes to a file first: a program that fails half way has printed half of it. The archive's
-// last file may be in the middle of an event; a moment later it is not.
+// last file may be in the middle of an event; a moment later it is not. The text is changed on its way to the server: with
+// its rows spelled out it is many times as long as the log, and would need that room twice.
 const replayScript = filesScript + `
 replay=$GAMEDAY_DATADIR.replay.sql
 decode() { TZ=UTC "$BINLOG" --verify-binlog-checksum --start-position="$(info binlog_pos)" $VERBOSE ${STOP:+"$STOP"} "$@" >"$replay"; }
@@ -32,12 +33,20 @@ if ! decode "$@"; then
 	sleep 0.5
 	decode "$@"
 fi
+run() { "$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --binary-mode ` + LargestPacket + `; }
 if test -n "$EDIT"; then
-	awk "$EDIT" "$replay" >"$GAMEDAY_DATADIR.edited.sql"
-	mv "$GAMEDAY_DATADIR.edited.sql" "$replay"
+	broken=$GAMEDAY_DATADIR.broken.sql
+	rm -f "$broken"
+	{ awk "$EDIT" "$replay" || : >"$broken"; } | run
+	test ! -e "$broken" || { echo "awk has failed to change the log's text" >&2; exit 1; }
+else
+	run <"$replay"
 fi
-"$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --binary-mode ` + LargestPacket + ` <"$replay"
 rm "$replay"`
+
+// EditedLog is how often [Host.ReplayEdited] needs the log's room: where rows are short, spelled out and encoded they are
+// some nine times as long as in the log, and the new server has a log of its own.
+const EditedLog = 10
 
 // Replay brings the server from where its backup stands to the target and looks whether it is there: a log that ends too
 // early is no error to the programs that read it, and neither is a target that lies before the backup.

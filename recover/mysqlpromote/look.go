@@ -15,15 +15,24 @@ const askLimit = 15 * time.Second
 
 // state is what a server says about itself.
 type state struct {
-	replica  bool // it is configured as one
-	writable bool
+	replica  bool   // it is configured as one
+	writable bool   // clients may write
+	promoted string // the old primary in whose place a run of this procedure has made it one, or was about to
 	received string // all transactions that it has applied or has in its relay log
 }
 
 func (s state) serving() bool { return !s.replica && s.writable }
 
-// stateScript prints whether it is a replica, whether it takes writes, and what it has received.
-const stateScript = `
+// lastNote prints the last of the lines by which this procedure marks a configuration: a server may be promoted and fenced
+// many times.
+const lastNote = `
+last_note() { sed -n '/^# fenced$/p; /^# promoted /p' "$GAMEDAY_CONFIG" 2>/dev/null | tail -n 1; }
+`
+
+// stateScript prints whether it is a replica, whether it takes writes, what it has received, and what was made of it.
+const stateScript = lastNote + `
+note=$(last_note)
+case "$note" in '# promoted instead of '*) echo "promoted=${note#\# promoted instead of }" ;; esac
 case "$CLIENT" in
 mariadb)
 	status=$(vertical 'SHOW SLAVE STATUS')
@@ -52,7 +61,7 @@ func (f *failover) state(ctx context.Context, h mysqlhost.Host) (state, error) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		is[name] = value
 	}
-	s := state{replica: is["replica"] == "yes", writable: is["writable"] == "1"}
+	s := state{replica: is["replica"] == "yes", writable: is["writable"] == "1", promoted: is["promoted"]}
 	s.received, err = f.union(ctx, h, is["applied"], is["received"])
 	return s, err
 }
@@ -70,9 +79,10 @@ func (f *failover) union(ctx context.Context, h mysqlhost.Host, applied, receive
 	return received, nil
 }
 
-// look refuses when the primary serves. Its own node's word is not enough, and neither is a monitor's: a replica that
-// reaches it over the network says that it lives.
+// look refuses when the primary serves, also where another server takes writes already: only the note of an earlier run
+// says that the primary was fenced before that. Without it somebody may have made a replica writable by accident.
 func (f *failover) look(ctx context.Context) error {
+	promoted := ""
 	for _, h := range f.others {
 		s, err := f.state(ctx, h)
 		if ctx.Err() != nil {
@@ -90,21 +100,36 @@ func (f *failover) look(ctx context.Context) error {
 		if f.taken {
 			return recovery.Refuse("%s and %s both take writes already: somebody must choose between them", f.best.Name(), h.Name())
 		}
-		f.best, f.taken, f.goal = h, true, s.received
+		f.best, f.taken, f.goal, promoted = h, true, s.received, s.promoted
 	}
-	switch {
-	case f.taken:
+	if f.taken && promoted == f.old.Name() {
 		return f.best.Say("it was promoted before")
-	case f.damaged:
-		return nil
+	}
+	if !f.damaged {
+		if err := f.lost(ctx); err != nil {
+			return err
+		}
+	}
+	if f.taken {
+		return f.best.Say("it takes writes already, and no run of this has promoted it: somebody has")
+	}
+	return nil
+}
+
+// lost refuses when the primary serves. Its own node's word is not enough, and neither is a monitor's: a replica that
+// reaches it over the network says that it lives.
+func (f *failover) lost(ctx context.Context) error {
+	two := ""
+	if f.taken {
+		two = "; " + f.best.Name() + " takes writes too, and no run of this has promoted it: somebody must choose between them"
 	}
 	for _, h := range f.others {
 		if f.reaches(ctx, h) {
-			return recovery.Refuse("the primary %s serves: %s reaches it over the network, and it takes writes: nothing was promoted", f.old.Name(), h.Name())
+			return recovery.Refuse("the primary %s serves: %s reaches it over the network, and it takes writes: nothing was promoted%s", f.old.Name(), h.Name(), two)
 		}
 	}
 	if s, err := f.state(ctx, f.old); err == nil && s.serving() {
-		return recovery.Refuse("the primary %s serves on its own node, though no replica reaches it: mend the network, or say that it is to be given up", f.old.Name())
+		return recovery.Refuse("the primary %s serves on its own node, though no replica reaches it: mend the network, or say that it is to be given up%s", f.old.Name(), two)
 	}
 	return ctx.Err()
 }
@@ -119,15 +144,18 @@ MYSQL_PWD=$GAMEDAY_PASSWORD timeout 8 "$CLIENT" --no-defaults --host="$OLD" --po
 	return err == nil && out == "0"
 }
 
-// fenceScript ends the server the hard way. Whoever starts it again finds it read-only: the last of two equal settings wins.
-const fenceScript = `
-test -e "$GAMEDAY_CONFIG" || { echo "it has no configuration"; exit 0; }
-grep -qx '# fenced' "$GAMEDAY_CONFIG" || {
+// fenceScript ends the server the hard way, whatever is left of its files, and once more when whoever starts it again finds
+// it read-only: the last of two equal settings wins.
+const fenceScript = lastNote + `
+end() { until test -z "$(ours)"; do stop KILL; done; }
+end
+test -e "$GAMEDAY_CONFIG" || { echo "it is stopped, and has no configuration to be started with"; exit 0; }
+test "$(last_note)" = '# fenced' || {
 	printf '# fenced\nread_only = "ON"\nevent_scheduler = "OFF"\n' >>"$GAMEDAY_CONFIG"
 	test "$CLIENT" = mariadb || echo 'super_read_only = "ON"' >>"$GAMEDAY_CONFIG"
 	sync "$GAMEDAY_CONFIG"
 }
-stop KILL
+end
 echo "it is stopped, and takes no writes when it is started"`
 
 // fence makes sure that the old primary takes no more writes, now and after a restart.

@@ -4,7 +4,8 @@
 //
 // It refuses where the primary still serves, as seen from the replicas' side as well as from its own, and where the old
 // primary can neither be stopped nor is out of everybody's reach: two primaries are worse than none. It may be run again
-// after it was killed: what was promoted already stays, and what is left is done.
+// after it was killed: what was promoted already stays, and what is left is done. It knows its own work by a note in the new
+// primary's configuration; that a server takes writes is none.
 package mysqlpromote
 
 import (

@@ -46,10 +46,12 @@ func (f *failover) drain(ctx context.Context) error {
 	return err
 }
 
-// promoteScript ends replication and takes the limits off, in the configuration first: a restart must not bring them back.
-const promoteScript = `
-grep -qx '# promoted' "$GAMEDAY_CONFIG" || {
-	printf '# promoted\nread_only = "OFF"\n' >>"$GAMEDAY_CONFIG"
+// promoteScript ends replication and takes the limits off, in the configuration first: a restart must not bring them back,
+// and a run after this one must know whose work it was.
+const promoteScript = lastNote + `
+note="# promoted instead of $OLD"
+test "$(last_note)" = "$note" || {
+	printf '%s\nread_only = "OFF"\n' "$note" >>"$GAMEDAY_CONFIG"
 	test "$CLIENT" = mariadb || echo 'super_read_only = "OFF"' >>"$GAMEDAY_CONFIG"
 	sync "$GAMEDAY_CONFIG"
 }
@@ -68,7 +70,7 @@ const eventsScript = `
 sql "SELECT event_schema, event_name, definer, character_set_client, collation_connection, sql_mode, time_zone FROM information_schema.events WHERE status IN ('SLAVESIDE_DISABLED', 'REPLICA_SIDE_DISABLED')"`
 
 func (f *failover) promote(ctx context.Context) error {
-	if _, err := f.best.Sh(ctx, promoteScript, nil); err != nil {
+	if _, err := f.best.Sh(ctx, promoteScript, map[string]string{"OLD": f.old.Name()}); err != nil {
 		return err
 	}
 	events, err := f.best.Sh(ctx, eventsScript, nil)

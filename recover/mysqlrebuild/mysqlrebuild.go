@@ -5,8 +5,9 @@
 // sent nowhere.
 //
 // It refuses to touch a server that is no replica. A copy that cannot be made, or is damaged as the primary's files are, ends
-// with an error and the old data in its place: a bad replica is better than none. It may be run again after it was killed:
-// what is needed to follow was put aside before anything else.
+// with an error and the old data in its place, and so does one that cannot be checked: a bad replica is better than none. It
+// may be run again after it was killed: what is needed to follow was put aside before anything else, and a copy that follows
+// stays.
 package mysqlrebuild
 
 import (
@@ -56,8 +57,8 @@ func (p Procedure) Plan(_ context.Context, job recovery.Job) (recovery.Plan, err
 	return recovery.PlanOf(r.steps()...), nil
 }
 
-// Preflight implements [recovery.Preflighter]: a primary that can be copied, and disk for it on the replica beside the old
-// data.
+// Preflight implements [recovery.Preflighter]: a primary that can be copied, the program by which the copy is checked, and
+// disk for it on the replica beside the old data.
 func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.Need, error) {
 	r, err := p.rebuild(job)
 	if err != nil {
@@ -67,13 +68,25 @@ func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.
 	if err := r.serves(ctx); err != nil {
 		donor.Met, donor.Detail = false, err.Error()
 	}
+	checker, err := r.checker(ctx)
+	if err != nil {
+		return nil, err
+	}
 	disk := recovery.Need{Resource: recovery.NeedsDisk, Where: r.host.Name() + ":" + job.Env["GAMEDAY_DATADIR"], Detail: "the primary's data directory, beside the old one"}
 	if disk.Needed, err = r.bytes(ctx, r.donor, `du -sk "$GAMEDAY_DATADIR" | cut -f 1`); err != nil {
 		return nil, err
 	}
 	disk.Available, err = r.bytes(ctx, r.host, `df -Pk "$(dirname "$GAMEDAY_DATADIR")" | awk 'NR == 2 { print $4 }'`)
 	disk.Met = disk.Needed <= disk.Available
-	return []recovery.Need{donor, disk}, err
+	return []recovery.Need{donor, checker, disk}, err
+}
+
+// checker is the need of a program on the replica.
+func (r *rebuild) checker(ctx context.Context) (recovery.Need, error) {
+	said, err := r.host.Sh(ctx, `if p=$(command -v "$CHECK"); then echo "the copy is checked by $p"; else echo "not there: $CHECK"; fi`, nil)
+	return recovery.Need{
+		Resource: recovery.NeedsNode, Where: r.host.Name(), Met: !strings.HasPrefix(said, "not there"), Detail: said,
+	}, err
 }
 
 func (r *rebuild) bytes(ctx context.Context, h mysqlhost.Host, script string) (int64, error) {
@@ -89,7 +102,10 @@ func (r *rebuild) bytes(ctx context.Context, h mysqlhost.Host, script string) (i
 }
 
 // rebuild is one rebuild under way.
-type rebuild struct{ host, donor mysqlhost.Host }
+type rebuild struct {
+	host, donor mysqlhost.Host
+	done        bool // an earlier run was killed when there was nothing left to do but to remove the old data
+}
 
 func (p Procedure) rebuild(job recovery.Job) (*rebuild, error) {
 	if p.Node == "" {
@@ -122,9 +138,9 @@ func (r *rebuild) steps() []recovery.Step {
 	return []recovery.Step{
 		{Name: "look", Does: "refuse unless " + r.donor.Name() + " serves and " + r.host.Name() + " is a replica; keep how it follows", Do: r.look},
 		{Name: "put the old data aside", Does: "end the server on " + r.host.Name() + " and rename its data directory", Do: r.aside},
-		{Name: "copy the primary", Does: copies, Do: r.orBack(r.copy)},
-		{Name: "check the copy", Does: "start a server on it that nobody reaches, and have it check every table; put the old data back if one is damaged", Do: r.orBack(r.check)},
-		{Name: "let it follow", Does: "start the server as it is configured, and its replication as it was", Do: r.follow},
+		{Name: "copy the primary", Does: copies, Do: r.unless(r.orBack(r.copy))},
+		{Name: "check the copy", Does: "start a server on it that nobody reaches, and have it check every table; put the old data back if one is damaged", Do: r.unless(r.orBack(r.check))},
+		{Name: "let it follow", Does: "start the server as it is configured, and its replication as it was", Do: r.unless(r.follow)},
 		{Name: "remove the old data", Does: "remove the data directory that was put aside", Do: r.remove},
 	}
 }

@@ -28,6 +28,7 @@ echo "$(sql 'SELECT NOT @@read_only')$(sql "$replication" | wc -l)"`, nil)
 const keepScript = `
 note=$GAMEDAY_DATADIR.follow
 refuse() { echo "gameday: refuse $*" >&2; exit 1; }
+command -v "$CHECK" >/dev/null || refuse "there is no $CHECK here, by which the copy is to be checked"
 umask 077
 replication='SHOW REPLICA STATUS'; test "$CLIENT" = mysql || replication='SHOW SLAVE STATUS'
 if sql 'SELECT 1' >/dev/null 2>&1 && test -z "$(sql "$replication")"; then
@@ -55,17 +56,37 @@ func (r *rebuild) look(ctx context.Context) error {
 }
 
 // aside renames the replica's data directory. One that was put aside by a run before this is the replica's, and what lies in
-// its place is that run's copy. An empty one stands for a replica that had none.
+// its place is that run's copy, until that follows: then the old one is called gone, and there is nothing left to do but to
+// remove it. An empty one stands for a replica that had none.
 func (r *rebuild) aside(ctx context.Context) error {
-	_, err := r.host.Sh(ctx, `
-old=$GAMEDAY_DATADIR.old
+	said, err := r.host.Sh(ctx, followsScript+`
+old=$GAMEDAY_DATADIR.old gone=$GAMEDAY_DATADIR.gone
+if test -e "$gone" && test ! -e "$old" && follows; then
+	rm -f "$GAMEDAY_DATADIR.ran" "$GAMEDAY_DATADIR.follow" "$GAMEDAY_DATADIR.gtid"
+	echo done
+	exit
+fi
+rm -rf "$gone"
 test -e "$old" || test -z "$(ours)" || : >"$GAMEDAY_DATADIR.ran"
 stop KILL
 if test -e "$old"; then rm -rf "$GAMEDAY_DATADIR"
 elif test -e "$GAMEDAY_DATADIR"; then mv "$GAMEDAY_DATADIR" "$old"
 else mkdir "$old"; fi
 rm -f "$GAMEDAY_DATADIR.pid"`, nil)
+	if r.done = said == "done"; r.done {
+		return r.host.Say("an earlier run has done this, and its copy follows: what it put aside is removed")
+	}
 	return err
+}
+
+// unless leaves a step out where an earlier run has done it.
+func (r *rebuild) unless(do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if r.done {
+			return nil
+		}
+		return do(ctx)
+	}
 }
 
 // orBack puts the old data back when a step fails, and lets the server run again that ran on it.
@@ -90,20 +111,24 @@ rm -f "$GAMEDAY_DATADIR.ran" "$GAMEDAY_DATADIR.follow" "$GAMEDAY_DATADIR.gtid"`,
 
 // check reads every page of every table. Neither copy does: the clone plugin copies what lies in the files, mariadb-backup
 // looks at checksums, and to both a page of zeros is one that was never used. A server that meets a damaged page may end.
+// The program that asks for it ends with success when a table is damaged, and with failure when it could not look at all.
 func (r *rebuild) check(ctx context.Context) error {
 	_, err := r.host.Sh(ctx, `
-check=mysqlcheck; test "$CLIENT" = mysql || check=mariadb-check
 start --skip-networking --event-scheduler=OFF "$CLOSED"
-found=$("$check" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --all-databases --check --silent 2>&1 || :)
-damaged=$(echo "$found" | grep -i -B 1 '^error' || :)
-ready || damaged=${found:-the server has ended}
+status=0
+found=$("$CHECK" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --all-databases --check 2>&1) || status=$?
+damaged=$(echo "$found" | grep -i -B 1 '^error *:' || :)
+said=$(echo "$found" | grep -v ' OK$' | tail -n 4 || :)
+ready || damaged=${damaged:-the server has ended: $said}
 test -z "$damaged" || { echo "the copy is damaged, and with it the primary's files:" "$damaged" >&2; exit 1; }
+test "$status" = 0 || { echo "the copy could not be checked: $CHECK ended with status $status: $said" >&2; exit 1; }
+echo "$found" | grep -q ' OK$' || { echo "the copy could not be checked: $CHECK has looked at no table: $said" >&2; exit 1; }
 stop TERM`, map[string]string{"CLOSED": r.host.Flavour.Closed})
 	return err
 }
 
 func (r *rebuild) remove(ctx context.Context) error {
-	_, err := r.host.Sh(ctx, `rm -rf "$GAMEDAY_DATADIR.old" "$GAMEDAY_DATADIR.ran"`, nil)
+	_, err := r.host.Sh(ctx, `rm -rf "$GAMEDAY_DATADIR.gone"`, nil)
 	return err
 }
 
@@ -145,31 +170,38 @@ rm -rf "$SEED"`, env)
 	return err
 }
 
-// followScript starts the server and its replication. MySQL's copy knows which transactions it has, MariaDB's is told.
-const followScript = `
+// followsScript tells whether the server follows.
+const followsScript = `
+case "$CLIENT" in
+mariadb) status() { vertical 'SHOW SLAVE STATUS'; }; running='Slave_IO_Running: Yes.*Slave_SQL_Running: Yes' ;;
+*) status() { vertical 'SHOW REPLICA STATUS'; }; running='Replica_IO_Running: Yes.*Replica_SQL_Running: Yes' ;;
+esac
+follows() { status 2>/dev/null | tr '\n' ' ' | grep -q "$running"; }
+`
+
+// followScript starts the server and its replication. MySQL's copy knows which transactions it has, MariaDB's is told. When
+// it follows, the old data gets another name in one step: it must come back no more, whatever becomes of this run.
+const followScript = followsScript + `
 note=$GAMEDAY_DATADIR.follow
 test -n "$(ours)" && sql 'SELECT 1' >/dev/null 2>&1 || { stop KILL; start; }
 { read -r host; read -r port; read -r user; read -r password; } <"$note"
 case "$CLIENT" in
 mariadb)
-	status() { vertical 'SHOW SLAVE STATUS'; }
 	printf "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL gtid_slave_pos = '%s'; CHANGE MASTER TO MASTER_HOST = '%s', MASTER_PORT = %s, MASTER_USER = '%s', MASTER_PASSWORD = '%s', MASTER_USE_GTID = slave_pos, MASTER_CONNECT_RETRY = 1; START SLAVE;\n" \
-		"$(cat "$GAMEDAY_DATADIR.gtid")" "$host" "$port" "$user" "$password"
-	follows='Slave_IO_Running: Yes.*Slave_SQL_Running: Yes' ;;
+		"$(cat "$GAMEDAY_DATADIR.gtid")" "$host" "$port" "$user" "$password" ;;
 *)
-	status() { vertical 'SHOW REPLICA STATUS'; }
 	printf "STOP REPLICA; RESET REPLICA ALL; CHANGE REPLICATION SOURCE TO SOURCE_HOST = '%s', SOURCE_PORT = %s, SOURCE_USER = '%s', SOURCE_PASSWORD = '%s', SOURCE_AUTO_POSITION = 1, SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 0, GET_SOURCE_PUBLIC_KEY = 1; START REPLICA;\n" \
-		"$host" "$port" "$user" "$password"
-	follows='Replica_IO_Running: Yes.*Replica_SQL_Running: Yes' ;;
+		"$host" "$port" "$user" "$password" ;;
 esac >"$note.sql"
 "$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" <"$note.sql"
 rm -f "$note.sql"
 i=0
-until status | tr '\n' ' ' | grep -q "$follows"; do
+until follows; do
 	i=$((i + 1)); test $i -lt 300 || { echo "it does not follow: $(status | sed -n 's/^ *\(Last_[IS][A-Z]*_Error: ..*\)/\1/p')" >&2; exit 1; }
 	sleep 0.1
 done
-rm -f "$note" "$GAMEDAY_DATADIR.gtid"`
+mv "$GAMEDAY_DATADIR.old" "$GAMEDAY_DATADIR.gone"
+rm -f "$note" "$GAMEDAY_DATADIR.gtid" "$GAMEDAY_DATADIR.ran"`
 
 func (r *rebuild) follow(ctx context.Context) error {
 	_, err := r.host.Sh(ctx, followScript, nil)

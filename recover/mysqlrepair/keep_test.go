@@ -108,7 +108,8 @@ func TestKeysAreWrittenAsSQL(t *testing.T) {
 // The rows come without the heading that would say in which zone their moments are.
 func TestGoodRowsAreBroughtInTheirOwnZone(t *testing.T) {
 	whose := &table{Damage: Damage{Columns: []string{"paid_at"}}, database: "shop", name: "payments", keys: []string{"id"}}
-	got := whose.bring(0, "INSERT INTO `gameday_good_0` VALUES (17,'2026-11-26 03:00:00.000000');")
+	before, behind := whose.bring(0)
+	got := before + "INSERT INTO `gameday_good_0` VALUES (17,'2026-11-26 03:00:00.000000');" + behind
 	_, after, ok := strings.Cut(got, "SET time_zone = '+00:00';\nINSERT INTO ")
 	if !ok || !strings.HasSuffix(after, ";\nSET time_zone = @gameday_zone;\n") || !strings.Contains(got, "SET @gameday_zone = @@time_zone;\nSET time_zone") {
 		t.Errorf("got:\n%s", got)

@@ -77,7 +77,7 @@ func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.
 	if err != nil {
 		return nil, err
 	}
-	return r.copy.Look(ctx, mysqlhost.Target{Kind: mysqlhost.Latest}, 1, nil, []string{"data"})
+	return r.copy.Look(ctx, mysqlhost.Target{Kind: mysqlhost.Latest}, mysqlhost.Growth{Backup: 1, Log: mysqlhost.EditedLog}, nil, []string{"data"})
 }
 
 // repair is one repair under way.

@@ -2,7 +2,10 @@ package mysqlrepair
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strconv"
 	"strings"
 
@@ -108,14 +111,18 @@ function row(  k, j) {
 	if (table == "" || got == 0) return
 	k = key[1]
 	for (j = 2; j <= places[table]; j++) k = k ", " key[j]
-	keys[table] = keys[table] (keys[table] == "" ? "" : ", ") "(" k ")"
+	keys[table, ++rows[table]] = "(" k ")"
 	got = 0
 }
 function flush(  t, i) {
 	row(); table = ""
-	for (t in keys) if (keys[t] != "") printf "%s\n%s%s)/*!*/;\n%s\n", off, head[t], keys[t], on
+	for (t in rows) {
+		printf "%s\n%s", off, head[t]
+		for (i = 1; i <= rows[t]; i++) printf "%s%s", (i > 1 ? ", " : ""), keys[t, i]
+		printf ")/*!*/;\n%s\n", on
+	}
 	for (i = 0; i < n; i++) print held[i]
-	n = 0; split("", keys)
+	n = 0; split("", keys); split("", rows)
 }
 /^#[0-9][0-9][0-9][0-9][0-9][0-9] .*[ \t]GTID[ \t]/ { flush() }
 { held[n++] = $0 }
@@ -156,21 +163,21 @@ func (r *repair) replay(ctx context.Context) error {
 	return r.copy.ReplayEdited(ctx, r.end, keepScript, env)
 }
 
-// apply brings the good rows to the primary as temporary tables, which no log has, and joins the damaged rows to them.
-func (r *repair) apply(ctx context.Context) error {
-	before, within := "SET SESSION sql_mode = 'STRICT_ALL_TABLES';\n", "START TRANSACTION;\n"
-	for i, t := range r.tables {
-		rows, err := r.copy.Sh(ctx, `
-gtids=; test "$CLIENT" = mariadb || gtids=--set-gtid-purged=OFF
-"$DUMP" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --default-character-set=utf8mb4 $gtids --compact --no-create-info --skip-triggers --hex-blob gameday_repair `+good(i), nil)
-		if err != nil {
-			return fmt.Errorf("read the good rows: %w", err)
-		}
-		before += t.bring(i, rows)
-		within += t.putBack(i)
+// apply brings the good rows to the primary as temporary tables, which no log has, and joins the damaged rows to them. They
+// may be many: they go by way of a file, which is whole before the primary gets any of it.
+func (r *repair) apply(ctx context.Context) (err error) {
+	file, err := os.CreateTemp(r.copy.Job.WorkDir, "good-rows-*.sql")
+	if err != nil {
+		return fmt.Errorf("make a file for the good rows: %w", err)
 	}
-	said, err := r.primary.Feed(ctx, `"$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --default-character-set=utf8mb4 --binary-mode --batch --skip-column-names`,
-		nil, strings.NewReader(before+within+"COMMIT;\n"))
+	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	if err := r.write(ctx, file); err != nil {
+		return fmt.Errorf("read the good rows: %w", err)
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("read the good rows: %w", err)
+	}
+	said, err := r.primary.Feed(ctx, `"$CLIENT" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --default-character-set=utf8mb4 --binary-mode --batch --skip-column-names`, nil, file)
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
@@ -181,6 +188,32 @@ gtids=; test "$CLIENT" = mariadb || gtids=--set-gtid-purged=OFF
 		}
 	}
 	return nil
+}
+
+// write writes the statements for the primary. What is changed is changed in one transaction, when all rows are there.
+func (r *repair) write(ctx context.Context, to io.Writer) error {
+	within := "START TRANSACTION;\n"
+	if _, err := io.WriteString(to, "SET SESSION sql_mode = 'STRICT_ALL_TABLES';\n"); err != nil {
+		return err
+	}
+	for i, t := range r.tables {
+		before, after := t.bring(i)
+		if _, err := io.WriteString(to, before); err != nil {
+			return err
+		}
+		err := r.copy.Stream(ctx, `
+gtids=; test "$CLIENT" = mariadb || gtids=--set-gtid-purged=OFF
+"$DUMP" --defaults-file="$GAMEDAY_CLIENT_CONFIG" --default-character-set=utf8mb4 $gtids --compact --no-create-info --skip-triggers --hex-blob gameday_repair `+good(i), nil, to)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(to, after); err != nil {
+			return err
+		}
+		within += t.putBack(i)
+	}
+	_, err := io.WriteString(to, within+"COMMIT;\n")
+	return err
 }
 
 // again counts what looks damaged still: it must be no more than what was never seen good.

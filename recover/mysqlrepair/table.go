@@ -87,11 +87,11 @@ func (t *table) create(where string, i int) string {
 		where, good(i), strings.Join(keys, ", "), strings.Join(columns, ", "), quoted(t.database), quoted(t.name))
 }
 
-// bring are the statements that make a temporary table of the good rows. They were read with their moments in UTC, which
-// their dump does not say, because it is without a heading.
-func (t *table) bring(i int, rows string) string {
-	return fmt.Sprintf("USE %s;\n%s;\nSET @gameday_zone = @@time_zone;\nSET time_zone = '+00:00';\n%s\nSET time_zone = @gameday_zone;\n",
-		quoted(t.database), t.create("TEMPORARY TABLE "+quoted(t.database), i), rows)
+// bring are the statements that make a temporary table of the good rows, before their dump and after it. They were read with
+// their moments in UTC, which their dump does not say, because it is without a heading.
+func (t *table) bring(i int) (before, after string) {
+	return fmt.Sprintf("USE %s;\n%s;\nSET @gameday_zone = @@time_zone;\nSET time_zone = '+00:00';\n",
+		quoted(t.database), t.create("TEMPORARY TABLE "+quoted(t.database), i)), "\nSET time_zone = @gameday_zone;\n"
 }
 
 // join is the condition that a row of the good ones (g) and of the table (t) are the same.

@@ -1,0 +1,123 @@
+package mysqlpromote
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/mysql"
+	recovery "github.com/recoverydrill/gameday/recover"
+	"github.com/recoverydrill/gameday/recover/internal/labtest"
+)
+
+// bench is a primary and a replica.
+type bench struct {
+	t      *testing.T
+	ctx    context.Context
+	system *mysql.System
+	env    map[string]string
+	cut    string // where clients were sent
+}
+
+// The nodes.
+const primary, replica = 0, 1
+
+func newBench(t *testing.T, c mysql.Cluster) *bench {
+	t.Helper()
+	ctx, _, s := labtest.Open(t, 5*time.Minute, c.Open)
+	l := &bench{t: t, ctx: ctx, system: s}
+	labtest.NoError(t, l.ask(primary, "CREATE TABLE moment (at varchar(20) PRIMARY KEY)"))
+	labtest.NoError(t, s.Replicated(ctx))
+	var err error
+	l.env, err = s.Environment(ctx)
+	labtest.NoError(t, err)
+	return l
+}
+
+func (l *bench) ask(node int, statement string) error {
+	l.t.Helper()
+	a, err := l.system.Members()[node].Node.Address(l.ctx, mysql.Port)
+	labtest.NoError(l.t, err)
+	return l.system.Statement(l.ctx, a.Harness, "", statement)
+}
+
+func (l *bench) on(node int, script string) {
+	l.t.Helper()
+	_, err := l.system.Members()[node].Node.Exec(l.ctx, fixtures.Command{Args: []string{"sh", "-euc", script}, User: "mysql", Env: l.env})
+	labtest.NoError(l.t, err)
+}
+
+func (l *bench) promote(ctx context.Context, p Procedure, step func(string)) error {
+	l.cut = ""
+	err := p.Recover(ctx, recovery.Job{
+		System: l.system, Env: l.env, Output: l.t.Output(), Step: step,
+		CutOver: func(ctx context.Context, to string) error { l.cut = to; return ctx.Err() },
+	})
+	l.t.Log(err)
+	return err
+}
+
+// A replica that takes writes was taken for the work of an earlier run, and the healthy primary was shot.
+func TestAReplicaMadeWritableByHandIsNoPromotion(t *testing.T) {
+	for name, c := range map[string]struct {
+		cluster mysql.Cluster
+		byHand  string
+	}{
+		"mysql": {mysql.Cluster{Standbys: 1}, "STOP REPLICA; RESET REPLICA ALL; SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF"},
+		"mariadb": {
+			mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Standbys: 1}, "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = OFF",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newBench(t, c.cluster)
+			labtest.NoError(t, l.ask(replica, c.byHand))
+			var refused *recovery.Refused
+			if err := l.promote(l.ctx, Fenced(), func(string) {}); !errors.As(err, &refused) || l.cut != "" {
+				t.Errorf("with two that take writes: %v, clients were sent to %q", err, l.cut)
+			}
+			labtest.NoError(t, l.ask(primary, "INSERT INTO moment VALUES ('it serves')"))
+			l.fencesWhatHasNoFiles()
+			l.isRunAgain()
+		})
+	}
+}
+
+// fencesWhatHasNoFiles gives a primary up that serves, though its configuration and the note with its ID are gone. The run is
+// killed when it is to send clients to the new one.
+func (l *bench) fencesWhatHasNoFiles() {
+	l.t.Helper()
+	l.on(primary, `cp "$GAMEDAY_CONFIG" "$GAMEDAY_CONFIG.kept"; rm "$GAMEDAY_CONFIG" "$GAMEDAY_PIDFILE"`)
+	ctx, kill := context.WithCancel(l.ctx)
+	defer kill()
+	err := l.promote(ctx, Procedure{Damaged: true}, func(step string) {
+		if step == "cut over" {
+			kill()
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		l.t.Errorf("killed: %v", err)
+	}
+	if err := l.ask(primary, "INSERT INTO moment VALUES ('fenced')"); err == nil {
+		l.t.Error("the old primary takes writes: it was left because it had no configuration")
+	}
+}
+
+// isRunAgain after the kill, when somebody has started the old primary with a configuration that knows nothing of all this:
+// the note on the new one says whose turn it is.
+func (l *bench) isRunAgain() {
+	l.t.Helper()
+	l.on(primary, `mv "$GAMEDAY_CONFIG.kept" "$GAMEDAY_CONFIG"`)
+	labtest.NoError(l.t, l.system.StartServer(l.ctx, l.system.Members()[primary].Node))
+	labtest.NoError(l.t, l.ask(primary, "INSERT INTO moment VALUES ('too late')"))
+	labtest.NoError(l.t, l.promote(l.ctx, Fenced(), func(string) {}))
+	if want := l.system.Members()[replica].Node.Name() + ":3306"; l.cut != want {
+		l.t.Errorf("clients were sent to %q, want %q", l.cut, want)
+	}
+	if err := l.ask(primary, "INSERT INTO moment VALUES ('fenced')"); err == nil {
+		l.t.Error("the old primary takes writes")
+	}
+	labtest.NoError(l.t, l.ask(replica, "INSERT INTO moment VALUES ('new')"))
+}
