@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
 )
 
 func TestParseNeed(t *testing.T) {
@@ -83,8 +85,8 @@ func TestAskedCommandsLeaveNothing(t *testing.T) {
 	}
 	pid, _, _ := strings.Cut(log.String(), "\n")
 	gone(t, script(t, pid, 0o600))
-	if _, err := c.Usage(t.Context()); err == nil {
-		t.Error("a command that was only asked has used something")
+	if u, err := c.Usage(t.Context()); err != nil || u.CPU != 0 || u.Memory != 0 {
+		t.Errorf("a command that was only asked has used %+v (%v)", u, err)
 	}
 }
 
@@ -110,5 +112,26 @@ func TestCommandsAreMeasured(t *testing.T) {
 	u, err := c.Usage(t.Context())
 	if most = u.CPU; err != nil || most < 20*time.Millisecond || running < most/2 || c.PeakMemory() < 100<<10 {
 		t.Errorf("%s while it ran, %s in all, %d bytes of memory, %v", running, most, c.PeakMemory(), err)
+	}
+}
+
+// The first look of a meter comes before the start: what was used until the second was not counted.
+func TestBeforeItsStartARecoveryHasUsedNothing(t *testing.T) {
+	nothing := fixtures.Usage{Disk: -1}
+	c := Command(script(t, "#!/bin/sh\ni=0; while [ $i -lt 100000 ]; do i=$((i+1)); done\n", 0o755))
+	for range 2 {
+		c.Begin()
+		if u, err := c.Usage(t.Context()); err != nil || u != nothing {
+			t.Errorf("a command has used %+v (%v)", u, err)
+		}
+		if err := c.Recover(t.Context(), Job{Output: io.Discard}); err != nil {
+			t.Error(err)
+		}
+		if u, err := c.Usage(t.Context()); err != nil || u.CPU < time.Millisecond {
+			t.Errorf("after its end a command has used %+v (%v)", u, err)
+		}
+	}
+	if u, err := InImage("any").Usage(t.Context()); err != nil || u != nothing {
+		t.Errorf("an image has used %+v (%v)", u, err)
 	}
 }

@@ -158,6 +158,9 @@ hostname`))
 // measured wants a container to be seen at work.
 func (s *scene) measured(t *testing.T, c *recovery.ImageCommand) {
 	t.Helper()
+	if u, err := c.Usage(t.Context()); err != nil || u != (fixtures.Usage{Disk: -1}) {
+		t.Errorf("before its start it has used %+v (%v)", u, err)
+	}
 	done := make(chan error, 1)
 	go func() {
 		_, err := s.does(t.Context(), t, c)
