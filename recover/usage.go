@@ -37,7 +37,7 @@ func (c *HostCommand) Usage(context.Context) (fixtures.Usage, error) {
 func (c *HostCommand) Begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.group, c.used, c.seen, c.peak = 0, fixtures.Usage{}, fixtures.Usage{}, 0
+	c.used, c.seen, c.peak = fixtures.Usage{}, fixtures.Usage{}, 0
 }
 
 // ended keeps what the operating system says of a command that has ended, with the children that it awaited.
