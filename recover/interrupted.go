@@ -12,9 +12,9 @@ import (
 	"github.com/recoverydrill/gameday/fixtures"
 )
 
-// ErrKilled is the cause by which a recovery's context ends when it is to die at once: a command's process group gets
-// SIGKILL, without the grace that a deadline gives.
-var ErrKilled = errors.New("killed by the drill")
+// ErrKilled is the cause by which a recovery's context ends when it is to die at once: a command's process group, and a
+// container, get SIGKILL, without the grace that a deadline gives.
+var ErrKilled = fixtures.ErrKilled
 
 // ErrNotStruck is wrapped by the error of an interrupted recovery that ended before it could be interrupted: nothing is
 // known of what an interruption there would have done.
