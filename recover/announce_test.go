@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -70,8 +71,30 @@ echo "gameday: plan fetch: copy: all of it"; echo noise; echo "gameday: plan ope
 	if _, err := Command("true").Plan(t.Context(), Job{}); !errors.Is(err, ErrNotDeclared) {
 		t.Errorf("a command without a plan: %v", err)
 	}
-	if _, err := Command("true").WithPlan().Plan(t.Context(), Job{Output: io.Discard}); err == nil || errors.Is(err, ErrNotDeclared) {
-		t.Errorf("a command that is asked by no argument at all: %v", err)
+}
+
+// Asked with no argument at all, a command cannot know that it is only asked: it once recovered then and there.
+func TestNobodyIsAskedWithoutAnArgument(t *testing.T) {
+	done := t.TempDir() + "/done"
+	path := script(t, "#!/bin/sh\ntouch "+done+"\necho 'gameday: plan work'\necho 'gameday: need node here - - ok'\n", 0o755)
+	for kind, r := range map[string]interface {
+		Planner
+		Preflighter
+	}{
+		"on this host":     Command(path).WithPlan().WithPreflight(),
+		"on a node":        OnNode("spare", path).WithPlan().WithPreflight(),
+		"beside the nodes": InImage("any").WithPlan().WithPreflight(),
+	} {
+		_, plan := r.Plan(t.Context(), Job{Output: io.Discard})
+		_, needs := r.Preflight(t.Context(), Job{Output: io.Discard})
+		for by, err := range map[string]error{"WithPlan": plan, "WithPreflight": needs} {
+			if err == nil || !strings.Contains(err.Error(), by+" needs an argument") || errors.Is(err, ErrNotDeclared) {
+				t.Errorf("%s, %s: %v", kind, by, err)
+			}
+		}
+	}
+	if _, err := os.Stat(done); err == nil {
+		t.Error("the recovery was run")
 	}
 }
 
