@@ -30,6 +30,7 @@ type HostCommand struct {
 
 	ask        announcement
 	privileged string
+	secret     []string // names in Env
 
 	mu    sync.Mutex
 	mark  string         // what it starts is known by: see VarCommand; "" before

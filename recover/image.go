@@ -21,6 +21,7 @@ type ImageCommand struct {
 
 	ask        announcement
 	privileged string
+	secret     []string // names in Env
 	name       string
 
 	mu     sync.Mutex
