@@ -18,7 +18,7 @@ type announcement struct{ plan, preflight []string }
 
 func (a announcement) askPlan(job Job, run func(job Job, more []string) error) (Plan, error) {
 	var p Plan
-	err := listen(job, a.plan, run, "plan", func(rest string) error {
+	err := listen(job, "WithPlan", a.plan, run, "plan", func(rest string) error {
 		s, err := parseStep(rest)
 		p.Steps = append(p.Steps, s)
 		return err
@@ -34,7 +34,7 @@ func (a announcement) askPlan(job Job, run func(job Job, more []string) error) (
 
 func (a announcement) askNeeds(job Job, run func(job Job, more []string) error) ([]Need, error) {
 	var all []Need
-	err := listen(job, a.preflight, run, "need", func(rest string) error {
+	err := listen(job, "WithPreflight", a.preflight, run, "need", func(rest string) error {
 		n, err := ParseNeed(rest)
 		all = append(all, n)
 		return err
@@ -48,10 +48,14 @@ func (a announcement) askNeeds(job Job, run func(job Job, more []string) error) 
 	return all, nil
 }
 
-// listen runs a command that is asked, and understands its lines of one verb. It may refuse instead.
-func listen(job Job, args []string, run func(job Job, more []string) error, verb string, take func(rest string) error) error {
-	if args == nil {
+// listen runs a command that is asked, and understands its lines of one verb. It may refuse instead. Without an argument more
+// it would be the recovery itself that runs.
+func listen(job Job, by string, args []string, run func(job Job, more []string) error, verb string, take func(rest string) error) error {
+	switch {
+	case args == nil:
 		return ErrNotDeclared
+	case len(args) == 0:
+		return fmt.Errorf("%s needs an argument by which the command knows that it is only asked", by)
 	}
 	refused := ""
 	out := NewOutput(job.Output, func(line string) error {
@@ -118,14 +122,16 @@ func ParseNeed(rest string) (Need, error) {
 }
 
 // WithPlan makes the command tell its plan: it is run with these arguments after its own, in the same environment, before
-// the recovery, and prints a line "gameday: plan STEP: what it does" for each step. It changes nothing then.
+// the recovery, and prints a line "gameday: plan STEP: what it does" for each step. It changes nothing then. Without an
+// argument, by which the command knows that it is only asked, Plan returns an error.
 func (c *HostCommand) WithPlan(args ...string) *HostCommand {
 	c.ask.plan = append([]string{}, args...)
 	return c
 }
 
 // WithPreflight makes the command tell what it needs: it is run with these arguments after its own, in the same
-// environment, before the recovery, and prints lines as [ParseNeed] understands them. It changes nothing then.
+// environment, before the recovery, and prints lines as [ParseNeed] understands them. It changes nothing then. Without an
+// argument, by which the command knows that it is only asked, Preflight returns an error.
 func (c *HostCommand) WithPreflight(args ...string) *HostCommand {
 	c.ask.preflight = append([]string{}, args...)
 	return c

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/recoverydrill/gameday/fixtures"
 )
 
 func TestParseNeed(t *testing.T) {
@@ -68,8 +71,30 @@ echo "gameday: plan fetch: copy: all of it"; echo noise; echo "gameday: plan ope
 	if _, err := Command("true").Plan(t.Context(), Job{}); !errors.Is(err, ErrNotDeclared) {
 		t.Errorf("a command without a plan: %v", err)
 	}
-	if _, err := Command("true").WithPlan().Plan(t.Context(), Job{Output: io.Discard}); err == nil || errors.Is(err, ErrNotDeclared) {
-		t.Errorf("a command that is asked by no argument at all: %v", err)
+}
+
+// Asked with no argument at all, a command cannot know that it is only asked: it once recovered then and there.
+func TestNobodyIsAskedWithoutAnArgument(t *testing.T) {
+	done := t.TempDir() + "/done"
+	path := script(t, "#!/bin/sh\ntouch "+done+"\necho 'gameday: plan work'\necho 'gameday: need node here - - ok'\n", 0o755)
+	for kind, r := range map[string]interface {
+		Planner
+		Preflighter
+	}{
+		"on this host":     Command(path).WithPlan().WithPreflight(),
+		"on a node":        OnNode("spare", path).WithPlan().WithPreflight(),
+		"beside the nodes": InImage("any").WithPlan().WithPreflight(),
+	} {
+		_, plan := r.Plan(t.Context(), Job{Output: io.Discard})
+		_, needs := r.Preflight(t.Context(), Job{Output: io.Discard})
+		for by, err := range map[string]error{"WithPlan": plan, "WithPreflight": needs} {
+			if err == nil || !strings.Contains(err.Error(), by+" needs an argument") || errors.Is(err, ErrNotDeclared) {
+				t.Errorf("%s, %s: %v", kind, by, err)
+			}
+		}
+	}
+	if _, err := os.Stat(done); err == nil {
+		t.Error("the recovery was run")
 	}
 }
 
@@ -83,8 +108,8 @@ func TestAskedCommandsLeaveNothing(t *testing.T) {
 	}
 	pid, _, _ := strings.Cut(log.String(), "\n")
 	gone(t, script(t, pid, 0o600))
-	if _, err := c.Usage(t.Context()); err == nil {
-		t.Error("a command that was only asked has used something")
+	if u, err := c.Usage(t.Context()); err != nil || u.CPU != 0 || u.Memory != 0 {
+		t.Errorf("a command that was only asked has used %+v (%v)", u, err)
 	}
 }
 
@@ -110,5 +135,26 @@ func TestCommandsAreMeasured(t *testing.T) {
 	u, err := c.Usage(t.Context())
 	if most = u.CPU; err != nil || most < 20*time.Millisecond || running < most/2 || c.PeakMemory() < 100<<10 {
 		t.Errorf("%s while it ran, %s in all, %d bytes of memory, %v", running, most, c.PeakMemory(), err)
+	}
+}
+
+// The first look of a meter comes before the start: what was used until the second was not counted.
+func TestBeforeItsStartARecoveryHasUsedNothing(t *testing.T) {
+	nothing := fixtures.Usage{Disk: -1}
+	c := Command(script(t, "#!/bin/sh\ni=0; while [ $i -lt 100000 ]; do i=$((i+1)); done\n", 0o755))
+	for range 2 {
+		c.Begin()
+		if u, err := c.Usage(t.Context()); err != nil || u != nothing {
+			t.Errorf("a command has used %+v (%v)", u, err)
+		}
+		if err := c.Recover(t.Context(), Job{Output: io.Discard}); err != nil {
+			t.Error(err)
+		}
+		if u, err := c.Usage(t.Context()); err != nil || u.CPU < time.Millisecond {
+			t.Errorf("after its end a command has used %+v (%v)", u, err)
+		}
+	}
+	if u, err := InImage("any").Usage(t.Context()); err != nil || u != nothing {
+		t.Errorf("an image has used %+v (%v)", u, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,9 +156,43 @@ hostname`))
 	}
 }
 
+// A container that is killed has no time to tidy up; one whose time is up has. See TestKilledCommandGetsNoGrace.
+func TestKilledImageGetsNoGrace(t *testing.T) {
+	s := containers(t, postgres.Cluster{})
+	for name, c := range map[string]struct {
+		cause error
+		tidy  bool
+	}{"killed": {recovery.ErrKilled, false}, "overdue": {context.DeadlineExceeded, true}} {
+		t.Run(name, func(t *testing.T) {
+			mark := s.env["GAMEDAY_VAULT"] + "/tidied-" + name
+			ctx, end := context.WithCancelCause(t.Context())
+			defer end(nil)
+			began := time.Now()
+			out := recovery.NewOutput(io.Discard, func(string) error {
+				began = time.Now()
+				end(c.cause)
+				return nil
+			})
+			r := recovery.InImage(s.image, "sh", "-c", "trap 'touch "+mark+"; exit 1' TERM; echo 'gameday: step wait'; while :; do sleep 0.05; done")
+			err := r.Recover(ctx, recovery.Job{System: s.sys, Env: s.env, WorkDir: t.TempDir(), Output: out})
+			var stopped *recovery.Stopped
+			if !errors.As(err, &stopped) || !errors.Is(err, c.cause) || time.Since(began) > 10*time.Second {
+				t.Errorf("got %v after %s", err, time.Since(began))
+			}
+			_, err = s.sys.Members()[0].Node.Exec(t.Context(), fixtures.Command{Args: []string{"test", "-e", mark}})
+			if (err == nil) != c.tidy {
+				t.Errorf("did it tidy up? %v", err)
+			}
+		})
+	}
+}
+
 // measured wants a container to be seen at work.
 func (s *scene) measured(t *testing.T, c *recovery.ImageCommand) {
 	t.Helper()
+	if u, err := c.Usage(t.Context()); err != nil || u != (fixtures.Usage{Disk: -1}) {
+		t.Errorf("before its start it has used %+v (%v)", u, err)
+	}
 	done := make(chan error, 1)
 	go func() {
 		_, err := s.does(t.Context(), t, c)

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,9 +30,12 @@ type HostCommand struct {
 
 	ask        announcement
 	privileged string
+	secret     []string // names in Env
 
 	mu    sync.Mutex
-	group int            // process group of the running or finished command; 0 before
+	mark  string         // what it starts is known by: see VarCommand; "" before
+	group int            // process group of the running command; 0 before and after
+	left  []process      // that process groups still had when their commands had ended
 	used  fixtures.Usage // by it, once it has ended
 	seen  fixtures.Usage // while it ran
 	peak  int64          // memory
@@ -65,23 +69,25 @@ func (c *HostCommand) Name() string { return filepath.Base(c.Path) }
 func (c *HostCommand) Line() []string { return append([]string{c.Path}, c.Args...) }
 
 // Recover runs the command in a process group of its own and returns when it has exited. Programs that it leaves
-// running stay until Cleanup.
+// running stay until Cleanup, unless ctx has ended: then nothing of the group is left when it returns.
 func (c *HostCommand) Recover(ctx context.Context, job Job) error {
 	path, err := c.find()
 	if err != nil {
 		return err
 	}
 	cmd := exec.Command(path, c.Args...) //nolint:gosec,noctx // running the team's command is the point; ctx ends the group below
-	cmd.Env = append(append(inherited(), assignments(job.Env)...), assignments(c.Env)...)
+	cmd.Env = slices.Concat(inherited(), assignments(job.Env), assignments(c.Env), []string{VarCommand + "=" + c.marking()})
 	cmd.Stdout, cmd.Stderr = job.Output, job.Output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = 2 * time.Second // a program left running may hold the output open
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w%s", c.Path, err, startHint(path, err))
 	}
+	group := cmd.Process.Pid
 	c.mu.Lock()
-	c.group, c.used, c.seen, c.peak = cmd.Process.Pid, fixtures.Usage{}, fixtures.Usage{}, 0
+	c.group, c.used, c.seen, c.peak = group, fixtures.Usage{}, fixtures.Usage{}, 0
 	c.mu.Unlock()
+	defer c.leave(group)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -91,7 +97,9 @@ func (c *HostCommand) Recover(ctx context.Context, job Job) error {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		return c.end(ctx, done)
+		end(ctx, group)
+		<-done
+		return &Stopped{Name: c.Name(), Cause: context.Cause(ctx)}
 	}
 	if errors.Is(err, exec.ErrWaitDelay) {
 		return nil // it exited with 0 and left something running, which is allowed
@@ -99,31 +107,48 @@ func (c *HostCommand) Recover(ctx context.Context, job Job) error {
 	return exitStatus(c.Name(), err)
 }
 
-// end stops the whole process group, politely first.
-func (c *HostCommand) end(ctx context.Context, done <-chan struct{}) error {
-	if errors.Is(context.Cause(ctx), ErrKilled) {
-		_ = syscall.Kill(-c.group, syscall.SIGKILL)
-		<-done
-		return &Stopped{Name: c.Name(), Cause: ErrKilled}
-	}
-	_ = syscall.Kill(-c.group, syscall.SIGTERM)
-	select {
-	case <-done:
-	case <-time.After(Grace):
-		_ = syscall.Kill(-c.group, syscall.SIGKILL)
-		<-done
-	}
-	return &Stopped{Name: c.Name(), Cause: context.Cause(ctx)}
-}
-
-// Cleanup kills what is left of the command's process group.
-func (c *HostCommand) Cleanup(context.Context, Job) error {
+// marking is the mark of what this command starts. It is the same for each of its runs, so that one Cleanup ends all of them.
+func (c *HostCommand) marking() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.group == 0 {
-		return nil
+	if c.mark == "" {
+		c.mark = rand.Text()
 	}
-	if err := syscall.Kill(-c.group, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) && !errors.Is(err, syscall.EPERM) {
+	return c.mark
+}
+
+// end stops a whole process group, politely first. Its leader may end long before the others.
+func end(ctx context.Context, group int) {
+	if !errors.Is(context.Cause(ctx), ErrKilled) {
+		_ = syscall.Kill(-group, syscall.SIGTERM)
+		if awaitEmpty(group, Grace) {
+			return
+		}
+	}
+	_ = syscall.Kill(-group, syscall.SIGKILL)
+	awaitEmpty(group, Grace)
+}
+
+// leave keeps what is left of a process group for Cleanup: its number may be somebody else's by then.
+func (c *HostCommand) leave(group int) {
+	left := leftIn(group)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.group, c.left = 0, append(c.left, left...)
+}
+
+// Cleanup kills what the command has left on this host: the rest of its process group, and whatever else carries its mark,
+// as a program does that has made a session of its own.
+func (c *HostCommand) Cleanup(ctx context.Context, _ Job) error {
+	c.mu.Lock()
+	left, mark := c.left, c.mark
+	c.left = nil
+	c.mu.Unlock()
+	err := endGroups(left)
+	if mark != "" {
+		err = errors.Join(err, endMarked(ctx, VarCommand+"="+mark))
+	}
+	if err != nil {
 		return fmt.Errorf("end the processes that %s left: %w", c.Name(), err)
 	}
 	return nil

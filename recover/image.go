@@ -21,6 +21,7 @@ type ImageCommand struct {
 
 	ask        announcement
 	privileged string
+	secret     []string // names in Env
 	name       string
 
 	mu     sync.Mutex
@@ -114,13 +115,20 @@ func (c *ImageCommand) Recover(ctx context.Context, job Job) error {
 	return c.run(ctx, job, nil)
 }
 
-// Usage is what the container has used, as far as it was asked while it ran.
+// Begin forgets what a container has used before: one image may be the recovery of several drills.
+func (c *ImageCommand) Begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.beside = nil
+}
+
+// Usage is what the container has used, as far as it was asked while it ran; before its start, nothing.
 func (c *ImageCommand) Usage(ctx context.Context) (fixtures.Usage, error) {
 	c.mu.Lock()
 	b := c.beside
 	c.mu.Unlock()
 	if b == nil {
-		return fixtures.Usage{}, errors.New("the container was not started")
+		return fixtures.Usage{Disk: -1}, nil
 	}
 	return b.UsageBeside(ctx)
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/recoverydrill/gameday/fixtures"
 )
 
-// ErrKilled is the cause by which a recovery's context ends when it is to die at once: a command's process group gets
-// SIGKILL, without the grace that a deadline gives.
-var ErrKilled = errors.New("killed by the drill")
+// ErrKilled is the cause by which a recovery's context ends when it is to die at once: a command's process group, and a
+// container, get SIGKILL, without the grace that a deadline gives.
+var ErrKilled = fixtures.ErrKilled
 
 // ErrNotStruck is wrapped by the error of an interrupted recovery that ended before it could be interrupted: nothing is
 // known of what an interruption there would have done.
@@ -22,8 +22,9 @@ var ErrNotStruck = errors.New("the recovery ended before it could be interrupted
 
 // Interruption is what happens to a recovery on its way, once.
 type Interruption struct {
-	// Step and After are the moment: so long after the step with this number began, 1 the first; 0 is the start of the
-	// recovery itself. A step that begins is not yet worked on when After is 0.
+	// Step and After are the moment: so long after the step with this number began, 1 the first. A step that begins is not yet
+	// worked on when After is 0; one that ends before After is over is not struck, nor is the next. 0 is the start of the
+	// recovery itself, and After then comes in whatever step it does.
 	Step  int
 	After time.Duration
 	// Strike does more than to kill: the network is lost, the disk fills. relieve puts it right again before the second
@@ -34,20 +35,25 @@ type Interruption struct {
 }
 
 // Twice runs a recovery, interrupts it, and runs it again from the start, as somebody does who finds it dead. It
-// succeeds if the second run does; what that led to is for the drill to judge.
+// succeeds if the second run does; what that led to is for the drill to judge. It has the recovery's own abilities, except
+// that it tells no plan and no needs: steps come twice. Nothing is cleaned up between the runs.
 type Twice struct {
 	Recovery Recovery
 	Interruption
 
-	mu     sync.Mutex
-	begun  int
-	struck bool
-	first  error
+	first error
+
+	mu    sync.Mutex
+	spent fixtures.Usage // by interrupted runs
+	peak  int64          // memory of theirs
 }
 
 var (
-	_ Recovery = (*Twice)(nil)
-	_ Cleaner  = (*Twice)(nil)
+	_ Recovery         = (*Twice)(nil)
+	_ Cleaner          = (*Twice)(nil)
+	_ Bound            = (*Twice)(nil)
+	_ Privileged       = (*Twice)(nil)
+	_ fixtures.Metered = (*Twice)(nil)
 )
 
 // Interrupted runs a recovery twice: see [Twice].
@@ -78,6 +84,7 @@ func (t *Twice) Recover(ctx context.Context, job Job) error {
 	if err != nil {
 		return err
 	}
+	t.settle(ctx)
 	_, _ = fmt.Fprintf(job.Output, "the recovery was interrupted (%v) and is run again\n", t.first) // what follows is more important
 	return t.Recovery.Recover(ctx, job)
 }
@@ -86,9 +93,8 @@ func (t *Twice) Recover(ctx context.Context, job Job) error {
 func (t *Twice) interrupt(ctx context.Context, job Job) (relieve func(context.Context) error, err error) {
 	running, kill := context.WithCancelCause(ctx)
 	defer kill(nil)
-	struck := make(chan error, 1)
-	strike := func() {
-		var err error
+	a := &attempt{at: t.Interruption}
+	a.strike = func() (err error) {
 		if t.Strike != nil {
 			relieve, err = t.Strike(ctx, job.System)
 		}
@@ -97,29 +103,29 @@ func (t *Twice) interrupt(ctx context.Context, job Job) (relieve func(context.Co
 		} else {
 			kill(ErrKilled)
 		}
-		struck <- err
+		return err
 	}
-	arm := t.armed(strike)
 	first := job
 	first.Step = func(name string) {
 		if job.Step != nil {
 			job.Step(name)
 		}
-		arm(t.next())
+		a.next()
 	}
 	// A command tells its steps in what it prints.
 	first.Output = io.MultiWriter(job.Output, NewOutput(io.Discard, func(line string) error {
 		if name, ok := strings.CutPrefix(line, "step "); ok && strings.TrimSpace(name) != "" {
-			arm(t.next())
+			a.next()
 		}
 		return nil
 	}))
-	arm(0)
+	a.arm(0)
 	t.first = t.Recovery.Recover(running, first)
-	if !t.stop() {
+	struck, err := a.stop()
+	if !struck {
 		return nil, fmt.Errorf("%w: %s", ErrNotStruck, outcome(t.first))
 	}
-	if err := <-struck; err != nil {
+	if err != nil {
 		return relieve, fmt.Errorf("interrupt the recovery: %w", err)
 	}
 	if t.first == nil {
@@ -128,42 +134,55 @@ func (t *Twice) interrupt(ctx context.Context, job Job) (relieve func(context.Co
 	return relieve, nil
 }
 
-// armed returns a function that strikes when the step that is given to it is the one.
-func (t *Twice) armed(strike func()) func(step int) {
-	return func(step int) {
-		if step != t.Step {
-			return
-		}
-		hit := func() {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			if !t.struck {
-				t.struck = true
-				strike()
-			}
-		}
-		if t.After > 0 {
-			time.AfterFunc(t.After, hit)
-			return
-		}
-		hit()
+// attempt is one run that is to be interrupted.
+type attempt struct {
+	at     Interruption
+	strike func() error
+
+	mu     sync.Mutex // held during the strike: no step begins meanwhile
+	begun  int        // steps
+	struck bool
+	over   bool // there is no strike any more
+	err    error
+}
+
+// next tells that a step begins.
+func (a *attempt) next() {
+	a.mu.Lock()
+	a.begun++
+	step := a.begun
+	a.mu.Unlock()
+	a.arm(step)
+}
+
+// arm strikes when the step is the one and its time has come.
+func (a *attempt) arm(step int) {
+	switch {
+	case step != a.at.Step:
+	case a.at.After > 0:
+		time.AfterFunc(a.at.After, a.hit)
+	default:
+		a.hit()
 	}
 }
 
-func (t *Twice) next() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.begun++
-	return t.begun
+// hit strikes, unless that would be in another step than the one that was named.
+func (a *attempt) hit() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over || a.at.Step > 0 && a.begun != a.at.Step {
+		return
+	}
+	a.over, a.struck = true, true
+	a.err = a.strike()
 }
 
-// stop tells whether the strike came, and lets none come any more.
-func (t *Twice) stop() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	was := t.struck
-	t.struck = true
-	return was
+// stop tells whether the strike came, and how it went, and lets none come any more.
+func (a *attempt) stop() (struck bool, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
+	return a.struck, a.err
 }
 
 func outcome(err error) string {

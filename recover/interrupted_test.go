@@ -64,6 +64,94 @@ func TestAnInterruptionThatNeverCameIsNoProof(t *testing.T) {
 	}
 }
 
+// The next step is not the one that was named: an interruption that comes in it is told as none.
+func TestAnInterruptionComesInItsStepOrNotAtAll(t *testing.T) {
+	runs := 0
+	r := Interrupted(Func("", func(ctx context.Context, job Job) error {
+		runs++
+		job.Step("one")
+		job.Step("two")
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(300 * time.Millisecond):
+			return nil
+		}
+	}), Interruption{Step: 1, After: 50 * time.Millisecond})
+	if err := r.Recover(t.Context(), Job{Output: io.Discard}); !errors.Is(err, ErrNotStruck) || r.First() != nil || runs != 1 {
+		t.Errorf("got %v after %d runs, the first ended with %v", err, runs, r.First())
+	}
+}
+
+// One value may be the recovery of several drills.
+func TestAnInterruptionServesAgain(t *testing.T) {
+	var done []string
+	r := Interrupted(patient(&done, 20*time.Millisecond), Interruption{Step: 2})
+	for range 2 {
+		done = nil
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		if err := r.Recover(ctx, Job{Step: func(string) {}, Output: io.Discard}); err != nil || strings.Join(done, " ") != "one one two three" || !errors.Is(r.First(), ErrKilled) {
+			t.Errorf("got %v after %q, the first run ended with %v", err, done, r.First())
+		}
+		cancel()
+	}
+}
+
+// nodeless is a system of nothing.
+type nodeless struct{ fixtures.System }
+
+func (nodeless) Members() []fixtures.Member { return nil }
+func (nodeless) Info() fixtures.Info        { return fixtures.Info{} }
+
+func TestAnInterruptedRecoveryKeepsItsAbilities(t *testing.T) {
+	r := Interrupted(Command("x", "y").Privileged("to create roles"), Interruption{})
+	if r.Privilege() != "to create roles" || !slices.Equal(r.Line(), []string{"x", "y"}) || r.Possible(nodeless{}) != nil {
+		t.Errorf("of a command: %q, %q, %v", r.Privilege(), r.Line(), r.Possible(nodeless{}))
+	}
+	if err := Interrupted(InImage("x"), Interruption{}).Possible(nodeless{}); !errors.Is(err, fixtures.ErrUnsupported) {
+		t.Errorf("an image without containers: %v", err)
+	}
+	r = Interrupted(Func("x", nil), Interruption{})
+	u, err := r.Usage(t.Context())
+	if r.Privilege() != "" || r.Line() != nil || r.Possible(nodeless{}) != nil || u != unknown || err != nil || r.PeakMemory() != -1 {
+		t.Errorf("of a function: %q, %q, %+v, %v, %d", r.Privilege(), r.Line(), u, err, r.PeakMemory())
+	}
+}
+
+// metered uses a second of a processor and some memory in each run, and can forget that.
+type metered struct {
+	Recovery
+	used fixtures.Usage
+	peak int64
+}
+
+func (m *metered) Begin()                                        { m.used, m.peak = fixtures.Usage{Disk: -1}, 0 }
+func (m *metered) Usage(context.Context) (fixtures.Usage, error) { return m.used, nil }
+func (m *metered) PeakMemory() int64                             { return m.peak }
+
+func (m *metered) Recover(ctx context.Context, job Job) error {
+	m.used, m.peak = fixtures.Usage{CPU: time.Second, BytesRead: 7, BytesWritten: -1, Disk: -1}, 100
+	return m.Recovery.Recover(ctx, job)
+}
+
+func TestBothRunsAreMeasured(t *testing.T) {
+	var done []string
+	r := Interrupted(&metered{Recovery: patient(&done, time.Millisecond)}, Interruption{Step: 1})
+	for range 2 {
+		r.Begin()
+		if u, err := r.Usage(t.Context()); err != nil || u.CPU != 0 || r.PeakMemory() != 0 {
+			t.Errorf("before: %+v, %v", u, err)
+		}
+		if err := r.Recover(t.Context(), Job{Step: func(string) {}, Output: io.Discard}); err != nil {
+			t.Fatal(err)
+		}
+		want := fixtures.Usage{CPU: 2 * time.Second, BytesRead: 14, BytesWritten: -1, Disk: -1}
+		if u, err := r.Usage(t.Context()); err != nil || u != want || r.PeakMemory() != 100 {
+			t.Errorf("got %+v and %d (%v), want %+v", u, r.PeakMemory(), err, want)
+		}
+	}
+}
+
 func TestWhatStruckIsPutRightBeforeTheSecondRun(t *testing.T) {
 	var story []string
 	r := Interrupted(Func("", func(ctx context.Context, job Job) error {

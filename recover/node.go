@@ -22,6 +22,7 @@ type NodeCommand struct {
 
 	ask        announcement
 	privileged string
+	secret     []string // names in Env
 }
 
 var (

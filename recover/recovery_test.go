@@ -106,16 +106,18 @@ func TestDeadlineEndsTheWholeProcessGroup(t *testing.T) {
 
 // A program that a script leaves running, holding its output open, delays neither the end nor survives the clean-up.
 func TestProgramsLeftRunningEndWithTheDrill(t *testing.T) {
-	pidfile := filepath.Join(t.TempDir(), "pid")
-	path := script(t, "#!/bin/sh\nsleep 600 &\necho $! > "+pidfile+"\n", 0o755)
-	began := time.Now()
-	if _, _, err := run(t.Context(), t, Command(path), nil); err != nil {
-		t.Error(err)
+	for _, program := range []string{"sleep 600", "env -i sleep 600"} {
+		pidfile := filepath.Join(t.TempDir(), "pid")
+		path := script(t, "#!/bin/sh\n"+program+" &\necho $! > "+pidfile+"\n", 0o755)
+		began := time.Now()
+		if _, _, err := run(t.Context(), t, Command(path), nil); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s: took %s", program, took)
+		}
+		gone(t, pidfile)
 	}
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("took %s", took)
-	}
-	gone(t, pidfile)
 }
 
 func gone(t *testing.T, pidfile string) {

@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 )
@@ -18,28 +19,85 @@ var (
 	_ Secretive = (*Twice)(nil)
 )
 
-// secretName is how variables are called that hold one.
-var secretName = regexp.MustCompile(`(?i)PASS(WORD|WD|PHRASE)?$|SECRET|TOKEN|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|CREDENTIAL`)
+var (
+	// secretName is how variables are called that hold one; the shell's own PWD and OLDPWD are none.
+	secretName = regexp.MustCompile(`(?i)PASS(WORD|WD|PHRASE)?$|PWD$|AUTH$|_KEY$|SECRET|TOKEN|PRIVATE_?KEY|API_?KEY|ACCESS_?KEY|CREDENTIAL`)
+	directory  = regexp.MustCompile(`^(OLD)?PWD$`)
 
-// secretsOf are the values of a command's own variables whose names say that they hold a secret. A value of less than six
-// characters is none that could be hidden: it stands in other words too.
-func secretsOf(env map[string]string) (all []string) {
+	// addressName is how variables are called that say where a server is, and often the password with it: before the host, as
+	// in postgres://user:password@host/ and user:password@tcp(host)/, or as in "host=... password=...".
+	addressName  = regexp.MustCompile(`(?i)(^|_)(URL|URI|DSN)$`)
+	userPassword = regexp.MustCompile(`^(?:(?:jdbc:)?[A-Za-z][A-Za-z0-9+.-]*://)?[^:/?#@]*:([^/?#]+)@`)
+	wordPassword = regexp.MustCompile(`(?i)(?:^|[\s?&;])(?:password|pwd)\s*=\s*(?:'([^']*)'|([^\s&;']+))`)
+)
+
+// hideable is how long a secret must be: a shorter one stands in other words too.
+const hideable = 6
+
+// secretsOf are the values of a command's own variables that it was told are secret, or whose names say so, and the passwords
+// in those that are addresses. A value of less than six characters is none that could be hidden.
+func secretsOf(env map[string]string, told []string) (all []string) {
+	add := func(values ...string) {
+		for _, v := range values {
+			if len(v) >= hideable && !slices.Contains(all, v) {
+				all = append(all, v)
+			}
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if secretName.MatchString(name) && len(env[name]) >= 6 {
-			all = append(all, env[name])
+		switch {
+		case slices.Contains(told, name) || secretName.MatchString(name) && !directory.MatchString(name):
+			add(env[name])
+		case addressName.MatchString(name):
+			add(passwordsIn(env[name])...)
 		}
 	}
 	return all
 }
 
-// Secrets are the values that With was given under names such as PGPASSWORD or API_TOKEN.
-func (c *HostCommand) Secrets() []string { return secretsOf(c.Env) }
+// passwordsIn are the passwords in an address, as it spells them and as they are.
+func passwordsIn(address string) (all []string) {
+	if m := userPassword.FindStringSubmatch(address); m != nil {
+		all = append(all, m[1])
+	}
+	for _, m := range wordPassword.FindAllStringSubmatch(address, -1) {
+		all = append(all, m[1]+m[2]) // with quotes or without
+	}
+	for _, spelled := range slices.Clone(all) {
+		if plain, err := url.PathUnescape(spelled); err == nil {
+			all = append(all, plain)
+		}
+	}
+	return all
+}
 
-// Secrets are the values that With was given under names such as PGPASSWORD or API_TOKEN.
-func (c *NodeCommand) Secrets() []string { return secretsOf(c.Env) }
+// WithSecret is [HostCommand.With] of a value that is masked in whatever is kept, whatever its name.
+func (c *HostCommand) WithSecret(name, value string) *HostCommand {
+	c.secret = append(c.secret, name)
+	return c.With(name, value)
+}
 
-// Secrets are the values that With was given under names such as PGPASSWORD or API_TOKEN.
-func (c *ImageCommand) Secrets() []string { return secretsOf(c.Env) }
+// WithSecret is [NodeCommand.With] of a value that is masked in whatever is kept, whatever its name.
+func (c *NodeCommand) WithSecret(name, value string) *NodeCommand {
+	c.secret = append(c.secret, name)
+	return c.With(name, value)
+}
+
+// WithSecret is [ImageCommand.With] of a value that is masked in whatever is kept, whatever its name.
+func (c *ImageCommand) WithSecret(name, value string) *ImageCommand {
+	c.secret = append(c.secret, name)
+	return c.With(name, value)
+}
+
+// Secrets are the values that WithSecret was given, or With under names such as PGPASSWORD or API_TOKEN, and the passwords in
+// addresses such as DATABASE_URL.
+func (c *HostCommand) Secrets() []string { return secretsOf(c.Env, c.secret) }
+
+// Secrets are told as [HostCommand.Secrets] does.
+func (c *NodeCommand) Secrets() []string { return secretsOf(c.Env, c.secret) }
+
+// Secrets are told as [HostCommand.Secrets] does.
+func (c *ImageCommand) Secrets() []string { return secretsOf(c.Env, c.secret) }
 
 // Secrets are the recovery's own.
 func (t *Twice) Secrets() []string {

@@ -2,7 +2,6 @@ package recovery
 
 import (
 	"context"
-	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -11,17 +10,17 @@ import (
 )
 
 // Usage is what the command's process group has used on this host, with the children that its processes have awaited; after
-// its end, what the operating system says of it, and never less than was seen before. What it runs on nodes that are
-// processes of this host is its child too, and counted here. Disk is never known: it is this host's.
+// its end, what the operating system says of it, and never less than was seen before; before its start, nothing. What it runs
+// on nodes that are processes of this host is its child too, and counted here. Disk is never known: it is this host's.
 func (c *HostCommand) Usage(context.Context) (fixtures.Usage, error) {
 	c.mu.Lock()
 	group, used := c.group, c.used
 	c.mu.Unlock()
-	if group == 0 {
-		return fixtures.Usage{}, errors.New("the command was not started")
-	}
 	if used != (fixtures.Usage{}) {
 		return used, nil
+	}
+	if group == 0 { // not started: all that it will use is still to come
+		return fixtures.Usage{Disk: -1}, nil
 	}
 	u := fixtures.ProcessesUsage(fixtures.ProcessGroup(group))
 	c.mu.Lock()
@@ -38,7 +37,7 @@ func (c *HostCommand) Usage(context.Context) (fixtures.Usage, error) {
 func (c *HostCommand) Begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.group, c.used, c.seen, c.peak = 0, fixtures.Usage{}, fixtures.Usage{}, 0
+	c.used, c.seen, c.peak = fixtures.Usage{}, fixtures.Usage{}, 0
 }
 
 // ended keeps what the operating system says of a command that has ended, with the children that it awaited.

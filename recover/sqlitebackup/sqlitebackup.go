@@ -1,6 +1,6 @@
-// Package sqlitebackup is the reference procedure for going back to a base backup of a SQLite file: the newest one, or the
-// newest that is no later than the target. It is checked, copied beside the damaged file, checked again, given the old
-// file's owner and mode, and clients are let open it. What was committed since the backup is lost.
+// Package sqlitebackup is the reference procedure for going back to a base backup of a SQLite file: the newest that is sound
+// and, where there is a target, no later than that. It is checked, copied beside the damaged file, checked again, given the
+// old file's owner and mode, and clients are let open it. What was committed since the backup is lost.
 package sqlitebackup
 
 import (
@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	recovery "github.com/recoverydrill/gameday/recover"
@@ -50,7 +52,7 @@ func (Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.Ne
 	var no *recovery.Refused
 	err := r.find()
 	if err == nil {
-		backup.Where = r.backup
+		backup.Where = r.early[0].backup
 		err = r.check(ctx)
 	}
 	switch {
@@ -60,21 +62,28 @@ func (Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.Ne
 	case err != nil:
 		return nil, fmt.Errorf("sqlite backup: look at the backup: %w", err)
 	}
-	backup.Met, backup.Detail = true, fmt.Sprintf("%d bytes, sound, of %s", r.size, r.taken.Format(time.RFC3339))
+	backup.Where, backup.Met, backup.Detail = r.backup, true, fmt.Sprintf("%d bytes, sound, of %s", r.size, r.taken.Format(time.RFC3339))
 	return []recovery.Need{backup, r.file.Room(r.size), r.file.Writable()}, nil
 }
 
 type restore struct {
-	job    recovery.Job
+	copied // the chosen one
+
+	job   recovery.Job
+	early []copied // no later than the target, the newest first
+	file  sqlitefile.New
+}
+
+// copied is a backup.
+type copied struct {
 	backup string
 	size   int64
 	taken  time.Time
-	file   sqlitefile.New
 }
 
 func (r *restore) steps() []recovery.Step {
 	return []recovery.Step{
-		{Name: "check the backup", Does: "find the newest backup that is no later than the target, and let SQLite read all of it", Do: r.check},
+		{Name: "check the backup", Does: "find the newest sound backup that is no later than the target: let SQLite read all of it", Do: r.check},
 		{Name: "copy the backup", Does: "copy it beside the damaged file, with that one's owner and mode", Do: r.copy},
 		{Name: "check the copy", Does: "let SQLite read all of the copy", Do: func(ctx context.Context) error { return sqlitefile.Check(ctx, r.file.Part) }},
 		{Name: "cut over", Does: "give the copy its name, and let clients open it", Do: func(ctx context.Context) error { return r.file.CutOver(ctx, r.job) }},
@@ -91,7 +100,7 @@ func (r *restore) find() error {
 	if err != nil {
 		return err
 	}
-	for _, path := range append(all, newest) {
+	for _, path := range slices.Compact(slices.Sorted(slices.Values(append(all, newest)))) {
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -99,28 +108,43 @@ func (r *restore) find() error {
 		if err != nil {
 			return err
 		}
-		early := r.job.Target.Time.IsZero() || !info.ModTime().After(r.job.Target.Time)
-		if early && info.ModTime().After(r.taken) {
-			r.backup, r.size, r.taken = path, info.Size(), info.ModTime().UTC()
+		if r.job.Target.Time.IsZero() || !info.ModTime().After(r.job.Target.Time) {
+			r.early = append(r.early, copied{path, info.Size(), info.ModTime().UTC()})
 		}
 	}
 	switch {
-	case r.backup == "" && r.job.Target.Time.IsZero():
+	case len(r.early) == 0 && r.job.Target.Time.IsZero():
 		return recovery.Refuse("the backup %s is not there", newest)
-	case r.backup == "":
+	case len(r.early) == 0:
 		return recovery.Refuse("no backup is from before the target, %s", r.job.Target.Time.Format(time.RFC3339Nano))
 	}
-	r.file = sqlitefile.Beside(old, "restored-from-"+filepath.Base(filepath.Dir(r.backup))+".db")
+	slices.SortStableFunc(r.early, func(a, b copied) int { return b.taken.Compare(a.taken) })
 	return nil
 }
 
-// check looks at everything that could be in the way, and changes nothing.
+// check looks at everything that could be in the way, and changes nothing. It takes the newest backup that is sound.
 func (r *restore) check(ctx context.Context) error {
-	if err := sqlitefile.Check(ctx, r.backup); err != nil {
+	if err := r.choose(ctx); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(r.job.Output, "the backup is %s, of %s\n", r.backup, r.taken.Format(time.RFC3339Nano))
+	r.file = sqlitefile.Beside(r.job.Env["GAMEDAY_FILE"], "restored-from-"+filepath.Base(filepath.Dir(r.backup))+".db")
 	return r.file.HasRoom(r.size)
+}
+
+// choose passes over what is not sound.
+func (r *restore) choose(ctx context.Context) error {
+	var passed []string
+	for _, r.copied = range r.early {
+		err := sqlitefile.Check(ctx, r.backup)
+		var no *recovery.Refused
+		if !errors.As(err, &no) {
+			return err
+		}
+		passed = append(passed, no.Reason)
+		_, _ = fmt.Fprintf(r.job.Output, "passed over: %s\n", no.Reason)
+	}
+	return recovery.Refuse("no backup is sound: %s", strings.Join(passed, "; "))
 }
 
 // copy makes the new file, which nobody else may read before it has the old one's owner and mode.

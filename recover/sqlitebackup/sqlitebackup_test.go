@@ -132,6 +132,50 @@ func TestOfSeveralBackups(t *testing.T) {
 	}
 }
 
+// flip damages the file's second page.
+func flip(t *testing.T, path string) {
+	t.Helper()
+	check(t, os.Chmod(path, 0o600))
+	b, err := os.ReadFile(path)
+	check(t, err)
+	b[int(b[16])<<8|int(b[17])] ^= 0xff // the header tells the size of a page
+	info, err := os.Stat(path)
+	check(t, err)
+	check(t, errors.Join(os.WriteFile(path, b, 0o600), os.Chtimes(path, info.ModTime(), info.ModTime())))
+}
+
+// TestADamagedBackupIsPassedOver: the one before it is sound.
+func TestADamagedBackupIsPassedOver(t *testing.T) {
+	job, cut := newJob(t)
+	newest := job.Env["GAMEDAY_BACKUP"]
+	older := filepath.Join(filepath.Dir(filepath.Dir(newest)), "older", "app.db")
+	check(t, os.MkdirAll(filepath.Dir(older), 0o700))
+	h, err := handle.Open(t.Context(), older, handle.Create, "CREATE TABLE a (x)", "INSERT INTO a VALUES ('older')")
+	check(t, errors.Join(err, h.Close()))
+	before := time.Now().Add(-time.Hour)
+	check(t, os.Chtimes(older, before, before))
+	flip(t, newest)
+	needs, err := sqlitebackup.Procedure{}.Preflight(t.Context(), job)
+	if err != nil || len(needs) != 3 || !needs[0].Met || needs[0].Where != older {
+		t.Errorf("needs %+v (%v)", needs, err)
+	}
+	check(t, sqlitebackup.Procedure{}.Recover(t.Context(), job))
+	h, err = handle.Open(t.Context(), (*cut)[0], handle.Write)
+	check(t, err)
+	if got, err := h.Value(t.Context(), "SELECT x FROM a"); err != nil || got != "older" {
+		t.Errorf("clients find %q (%v)", got, err)
+	}
+	check(t, h.Close())
+	if said := job.Output.(*bytes.Buffer).String(); !strings.Contains(said, "passed over: "+newest+" is damaged") {
+		t.Errorf("it said %q", said)
+	}
+	flip(t, older)
+	err = sqlitebackup.Procedure{}.Recover(t.Context(), job)
+	if !isRefusal(err) || !strings.Contains(err.Error(), newest+" is damaged") || !strings.Contains(err.Error(), older+" is damaged") || len(*cut) != 1 {
+		t.Errorf("of two damaged ones: %v; cut over to %q", err, *cut)
+	}
+}
+
 // TestPreflightAndPlan change nothing, and the plan names the steps that are done.
 func TestPreflightAndPlan(t *testing.T) {
 	job, _ := newJob(t)

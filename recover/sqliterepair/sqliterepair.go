@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/superfly/ltx"
 
@@ -36,8 +37,12 @@ type Damage struct {
 }
 
 // Procedure is one repair. The target is a mark before the damage. It refuses, with everything as it was, where there is no
-// damage, where rows were damaged at the mark already, and where the replica has a hole.
-type Procedure struct{ Damages []Damage }
+// damage, where rows were damaged at the mark already, and where the replica has a hole or does not get all of the damage.
+type Procedure struct {
+	Damages []Damage
+	// Lag is how long the damage may take until it is in the replica; default 30 s.
+	Lag time.Duration
+}
 
 var (
 	_ recovery.Recovery    = Procedure{}
@@ -230,25 +235,11 @@ func (s suspects) empty() bool {
 
 // search finds for each row the state in which it was good last.
 func (r *repair) search(ctx context.Context) error {
-	last, err := r.states.Last(ctx)
+	last, all, err := r.last(ctx)
 	if err != nil {
 		return err
 	}
-	all := suspects{}
-	for _, t := range r.tables {
-		all[t] = map[string]bool{}
-		for id := range t.rows {
-			all[t][id] = true
-		}
-	}
-	before, after, err := r.split(ctx, last, all)
-	if err == nil && !after.empty() {
-		return recovery.Refuse("the replica does not hold all of the damage yet: its last transaction is %016x", last)
-	}
-	if err != nil {
-		return err
-	}
-	bad, good, err := r.split(ctx, r.mark, before)
+	bad, good, err := r.split(ctx, r.mark, all)
 	if err == nil && !bad.empty() {
 		return recovery.Refuse("rows were damaged at the mark already: ask for an earlier one")
 	}

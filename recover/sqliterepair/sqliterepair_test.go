@@ -5,8 +5,11 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/embedded"
@@ -121,6 +124,52 @@ func TestClientsWriteMeanwhile(t *testing.T) {
 	}
 	check(t, stock.Recover(t.Context(), b.job))
 	if got := b.stock(); !strings.Contains(got, "late 99") || !strings.Contains(got, "early 10") {
+		t.Errorf("there is %s", got)
+	}
+}
+
+// TestClientsWriteBeforeTheReplicaIsRead: a row that a client has overwritten is healthy in the replica's last state, which
+// once was taken for a replica that lags.
+func TestClientsWriteBeforeTheReplicaIsRead(t *testing.T) {
+	b := newBench(t)
+	b.run("UPDATE stock SET amount = 0")
+	b.job.Step = func(name string) {
+		if name == "find the last good versions" {
+			b.run("UPDATE stock SET amount = 99 WHERE id = 'late'", "DELETE FROM stock WHERE id = 'over'")
+		}
+	}
+	check(t, stock.Recover(t.Context(), b.job))
+	if got := b.stock(); !strings.Contains(got, "late 99") || !strings.Contains(got, "early 10") || strings.Contains(got, "over") || strings.Contains(b.output.String(), "no good version") {
+		t.Errorf("there is %s; it said %s", got, b.output.String())
+	}
+}
+
+// TestAReplicaThatLags: damage that is younger than the replica's last state is waited for, and not for ever.
+func TestAReplicaThatLags(t *testing.T) {
+	b := newBench(t)
+	dir := t.TempDir()
+	replica, old, link := b.job.Env["GAMEDAY_REPLICA"], filepath.Join(dir, "old"), filepath.Join(dir, "replica")
+	check(t, os.CopyFS(old, os.DirFS(replica)))
+	check(t, os.Symlink(old, link))
+	b.job.Env["GAMEDAY_REPLICA"] = link
+	b.run("UPDATE stock SET amount = 0 WHERE id = 'late'")
+	short := stock
+	short.Lag = 100 * time.Millisecond
+	var no *recovery.Refused
+	if err := short.Recover(t.Context(), b.job); !errors.As(err, &no) || !strings.Contains(err.Error(), "does not hold all of the damage yet") || !strings.Contains(b.stock(), "late 0") {
+		t.Errorf("of a replica that stays behind: %v; there is %s", err, b.stock())
+	}
+	b.job.Step = func(name string) {
+		if name == "find the last good versions" {
+			time.AfterFunc(300*time.Millisecond, func() {
+				if err := errors.Join(os.Symlink(replica, link+".new"), os.Rename(link+".new", link)); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	check(t, stock.Recover(t.Context(), b.job))
+	if got := b.stock(); !strings.Contains(got, "late 10") {
 		t.Errorf("there is %s", got)
 	}
 }
