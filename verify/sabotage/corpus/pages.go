@@ -78,12 +78,25 @@ func (d damage) act(ctx context.Context, t sabotage.Target) (func(context.Contex
 		return fixtures.Overwrite(ctx, p.Node, p.Path, p.Offset, now)
 	})
 	back := func(ctx context.Context) error {
-		return offline(ctx, t, p, func() error { return fixtures.Overwrite(ctx, p.Node, p.Path, p.Offset, was) })
+		err := offline(ctx, t, p, func() error { return fixtures.Overwrite(ctx, p.Node, p.Path, p.Offset, was) })
+		return errors.Join(err, d.reindex(ctx, t))
 	}
 	if err != nil && was != nil {
 		return nil, errors.Join(err, back(context.WithoutCancel(ctx)))
 	}
 	return back, err
+}
+
+// reindex brings back entries of PostgreSQL's indexes: whoever follows one to a row that is not there marks it dead, for good.
+func (d damage) reindex(ctx context.Context, t sabotage.Target) error {
+	if t.System.Info().Engine != Postgres || d.kind != fixtures.TableFile {
+		return nil
+	}
+	s, err := storeOf(t)
+	if err != nil {
+		return err
+	}
+	return s.Statement(ctx, "", "", "REINDEX TABLE public."+d.table)
 }
 
 // find is a page with rows. Of what is kept apart from rows it is the first.

@@ -20,7 +20,7 @@ func (l lost) change() change {
 const (
 	pgIndexes     = "SELECT indexrelid::regclass, indisvalid FROM pg_index"
 	pgConstraints = "SELECT conname, convalidated, pg_get_constraintdef(oid) FROM pg_constraint"
-	pgColumns     = "SELECT attname, attnum, atttypid, atttypmod, attnotnull, atthasdef, attcollation, attidentity FROM pg_attribute WHERE attnum > 0 AND attrelid IN ('payment'::regclass, 'person'::regclass, 'payment_log'::regclass, 'customer'::regclass)"
+	pgColumns     = "SELECT attname, attnum, atttypid, atttypmod, attnotnull, atthasdef, attcollation, attidentity FROM pg_attribute WHERE attnum > 0 AND attrelid IN ('payment'::regclass, 'person'::regclass, 'payment_log'::regclass, 'customer'::regclass, 'total'::regclass)"
 	pgClasses     = "SELECT relname, relpersistence, relrowsecurity, relreplident, relowner::regrole, reloptions, relacl FROM pg_class WHERE relnamespace = 'public'::regnamespace"
 	pgTriggers    = "SELECT tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal"
 	pgFunctions   = "SELECT proname, prosrc, proconfig, prosecdef, proacl, proowner::regrole FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
