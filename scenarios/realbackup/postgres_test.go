@@ -62,7 +62,7 @@ var _ = Describe("a real backup of PostgreSQL", Label("postgres", "realbackup"),
 		Expect(says(rec)).To(ContainSubstring("public.loans"))
 	})
 
-	It("comes back from its dump as its manifest says, and nothing else does", SpecTimeout(5*time.Minute), func(ctx SpecContext) {
+	It("comes back from its dump as its manifest says, and nothing else does", SpecTimeout(8*time.Minute), func(ctx SpecContext) {
 		t := newTeam(ctx, postgresTeam(dump, "restore-postgres.sh"))
 		rec := t.restore(ctx, "postgres-dump", "", newSystem)
 		Expect(rec).To(suite.HavePassed(), says(rec))
