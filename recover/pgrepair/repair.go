@@ -269,7 +269,8 @@ func (r *repair) keep(out string) error {
 	var b strings.Builder
 	known := map[string]bool{}
 	for line := range strings.Lines(out) {
-		f := strings.SplitN(strings.TrimSpace(line), "|", 3)
+		line = strings.TrimSpace(line)
+		f := strings.SplitN(line, "|", 3)
 		if len(f) != 3 || f[0] != "row" || known[line] {
 			continue
 		}

@@ -140,10 +140,13 @@ func TestRowsThatWereDamagedAndThenDeletedComeBackGood(t *testing.T) {
 		"DELETE FROM paid WHERE id < 6 OR id = 9",       // the other damage
 		"UPDATE gone SET amount = 0 WHERE amount > 0",   // and once more to every row of a table
 		"DELETE FROM gone WHERE amount = 0 OR id > 100") // of which nothing is left
-	_, err := l.repair(l.ctx, func(string) {},
+	said, err := l.repair(l.ctx, func(string) {},
 		Damage{Table: "public.paid", Poison: "amount = 0", Columns: []string{"amount"}, Deleted: "id < 6 OR id = 9"},
 		Damage{Table: "public.gone", Poison: "amount = 0", Deleted: "amount = 0"})
 	labtest.NoError(t, err)
+	if !strings.Contains(said, "public.paid: 8 rows put back\npublic.gone: 7 rows put back\n") {
+		t.Error("a row that was deleted and healed is counted twice")
+	}
 	l.rows("paid", "1:15 2:20:seen 3:30 4:40 5:50 6:60 7:70 9:0:free")
 	l.rows("gone", "1:10 2:20 3:30 4:40 5:50 6:60 7:70")
 }
