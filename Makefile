@@ -41,7 +41,7 @@ SUITES := $(SHIPPED) ./scenarios/sabotage
 DRILLS ?= !full && !version=15 && !version=18 && !version=10.11
 
 # Of the tests beside the drills, those that take longest. `make test` leaves them out, `make test-more` runs no others.
-LONG := ^(TestMySQL|TestMariaDB|TestEngineContract.*|TestContractSees.*|TestShopOn(MySQL|MariaDB|Postgres).*|TestContentsOf(MySQL|Postgres)|TestStructureOf(MySQL|Postgres)|TestTheOldDataStaysUntilTheCopyIsSound|TestRecovery|TestPgBackRest|TestOneMillionRows)$$
+LONG := ^(TestMySQL|TestMariaDB|TestEngineContract.*|TestContractSees.*|TestShopOn(MySQL|MariaDB|Postgres).*|TestContentsOf(MySQL|Postgres)|TestStructureOf(MySQL|Postgres)|TestTheOldDataStaysUntilTheCopyIsSound|TestTheReplicaOutlivesARunThatGoesWrong|TestRecovery|TestPgBackRest|TestOneMillionRows)$$
 
 .PHONY: test
 test: docker images servers ## the tests on real servers, and the main drill on each engine: some 15 minutes where the images are
