@@ -61,7 +61,7 @@ func LookBeyond(checks []Check, waivers []reports.Waiver, seen []string) bool {
 	}
 	return slices.ContainsFunc(checks, func(c Check) bool {
 		switch {
-		case slices.ContainsFunc(waivers, func(w reports.Waiver) bool { return w.Check == c.Name() }):
+		case waived(c.Name(), waivers):
 			return false
 		case named(look, c.Name()):
 			return seen == nil || slices.Contains(seen, c.Name())
