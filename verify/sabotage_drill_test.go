@@ -103,6 +103,7 @@ func blindVerifier() []sabotage {
 		{"Z1", "the manifest of the recovered store is from before the recovery", "contents", plot{}, onEvidence(func(e *Evidence) { e.Found.Taken = e.Record.Started.Add(time.Duration(injectNS - second)) }), any},
 		{"Z1", "no nonce", "contents", plot{}, onEvidence(func(e *Evidence) { e.Baseline.Nonce, e.Found.Nonce, e.Record.Nonce = "", "", "" }), any},
 		{"Z1", "another digest", "contents", plot{}, onEvidence(func(e *Evidence) { e.Found.Encoding = "test/2" }), any},
+		{"Z1", "another list", "structure", plot{}, onEvidence(func(e *Evidence) { e.Found.Listing = "test/2" }), any},
 		{"Z2", "the recovered side says that nobody need look at a table", "contents", plot{}, func(s *scene) {
 			s.found.table("payments").cells[0][1] = "1.23"
 			s.edit = append(s.edit, func(e *Evidence) { tableOf(e.Found, "payments").Class = fixtures.Harness })
