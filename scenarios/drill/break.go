@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/recoverydrill/gameday/faults"
@@ -139,7 +140,14 @@ func (d *Drill) looksBeyond(f faults.Fault) error {
 	if d.scenario.MustRefuse || verify.LookBeyond(d.scenario.Checks, d.scenario.Waivers, seen) {
 		return nil
 	}
-	return fmt.Errorf("%s is seen neither by clients nor in the store's contents, and no check of this drill looks where it is: a recovery that does nothing would pass. Add to Scenario.Checks verify.Replicas for a standby, verify.Archive for the archived log, or a check of your own; verify.Rearmed takes a new backup itself", f.Describe().Name)
+	add := "verify.Replicas for a standby, verify.Archive for the archived log, or a check of your own; verify.Rearmed takes a new backup itself"
+	switch {
+	case len(seen) > 0:
+		add = "the check " + strings.Join(seen, " or ")
+	case seen != nil:
+		add = "a check of your own: no shipped one would see it"
+	}
+	return fmt.Errorf("%s is seen neither by clients nor in the store's contents, and no check of this drill looks where it is: a recovery that does nothing would pass. Add to Scenario.Checks %s", f.Describe().Name, add)
 }
 
 // lasts waits until an outage is more than a connection that broke or an answer that was late. One that is over by itself
