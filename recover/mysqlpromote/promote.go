@@ -47,14 +47,23 @@ func (f *failover) drain(ctx context.Context) error {
 }
 
 // promoteScript ends replication and takes the limits off, in the configuration first: a restart must not bring them back,
-// and a run after this one must know whose work it was.
+// and a run after this one must know whose work it was. A server that this procedure has fenced before, and somebody has
+// rebuilt since, gets back the event scheduler that it had then: what its configuration says without the fence, or the default.
 const promoteScript = lastNote + `
 note="# promoted instead of $OLD"
+before_fence() {
+	awk '/^# fenced$/ { fenced = 1; last = NR + 2 } NR <= last { next } /^[ \t]*event[-_]scheduler[ \t]*=/ { is = $0 }
+		END { if (fenced) print is == "" ? default_is : is }' default_is="$(test "$CLIENT" = mariadb && echo OFF || echo ON)" "$GAMEDAY_CONFIG" |
+		sed 's/^.*=//; s/#.*//; s/["'"'"' \t]//g'
+}
+events=$(before_fence)
 test "$(last_note)" = "$note" || {
 	printf '%s\nread_only = "OFF"\n' "$note" >>"$GAMEDAY_CONFIG"
 	test "$CLIENT" = mariadb || echo 'super_read_only = "OFF"' >>"$GAMEDAY_CONFIG"
+	test -z "$events" || echo "event_scheduler = \"$events\"" >>"$GAMEDAY_CONFIG"
 	sync "$GAMEDAY_CONFIG"
 }
+case "$events $(sql 'SELECT @@event_scheduler')" in ' '*|*DISABLED*) ;; *) sql "SET GLOBAL event_scheduler = $events" ;; esac
 case "$CLIENT" in
 mariadb)
 	test -z "$(sql 'SHOW SLAVE STATUS')" || sql 'STOP SLAVE; RESET SLAVE ALL'

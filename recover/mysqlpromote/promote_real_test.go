@@ -10,6 +10,7 @@ import (
 	"github.com/recoverydrill/gameday/fixtures/mysql"
 	recovery "github.com/recoverydrill/gameday/recover"
 	"github.com/recoverydrill/gameday/recover/internal/labtest"
+	"github.com/recoverydrill/gameday/recover/mysqlhost"
 )
 
 // bench is a primary and a replica.
@@ -67,7 +68,7 @@ func TestAReplicaMadeWritableByHandIsNoPromotion(t *testing.T) {
 	}{
 		"mysql": {mysql.Cluster{Standbys: 1}, "STOP REPLICA; RESET REPLICA ALL; SET GLOBAL super_read_only = OFF; SET GLOBAL read_only = OFF"},
 		"mariadb": {
-			mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Standbys: 1}, "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = OFF",
+			mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Standbys: 1, Settings: map[string]string{"event_scheduler": "ON"}}, "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL read_only = OFF",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,9 +80,35 @@ func TestAReplicaMadeWritableByHandIsNoPromotion(t *testing.T) {
 				t.Errorf("with two that take writes: %v, clients were sent to %q", err, l.cut)
 			}
 			labtest.NoError(t, l.ask(primary, "INSERT INTO moment VALUES ('it serves')"))
+			l.wasFenced(c.byHand)
 			l.fencesWhatHasNoFiles()
 			l.isRunAgain()
+			l.runsEvents()
 		})
+	}
+}
+
+// wasFenced makes the replica one that an earlier run has fenced, and that was left writable by hand since.
+func (l *bench) wasFenced(byHand string) {
+	l.t.Helper()
+	node := l.system.Members()[replica].Node
+	host, err := mysqlhost.On(recovery.Job{System: l.system, Env: l.env, Output: l.t.Output()}, node, 0)
+	labtest.NoError(l.t, err)
+	labtest.NoError(l.t, (&failover{old: host}).fence(l.ctx))
+	labtest.NoError(l.t, l.system.StartServer(l.ctx, node))
+	labtest.NoError(l.t, l.ask(replica, byHand))
+}
+
+// runsEvents: the scheduler is what it was before the fence, now and after a restart.
+func (l *bench) runsEvents() {
+	l.t.Helper()
+	for range 2 {
+		l.on(replica, `
+for client in mysql mariadb; do command -v $client >/dev/null && break; done
+is=$($client --defaults-file="$GAMEDAY_CLIENT_CONFIG" -BNe 'SELECT @@event_scheduler')
+test "$is" = ON || { echo "the event scheduler is $is" >&2; exit 1; }`)
+		labtest.NoError(l.t, l.system.StopServer(l.ctx, l.system.Members()[replica].Node))
+		labtest.NoError(l.t, l.system.StartServer(l.ctx, l.system.Members()[replica].Node))
 	}
 }
 
