@@ -78,7 +78,7 @@ func shopModel() *model {
 		{Kind: "index", Name: "public.payments_at", Definition: "btree (at) valid"},
 		{Kind: "owner", Name: "public.payments", Definition: "shop_owner"},
 		{Kind: "policy", Name: "public.customers tenant", Definition: "USING (tenant = current_user)"},
-		{Kind: "sequence", Name: "public.payments_id_seq", Definition: "increment 1", AtLeast: &next},
+		{Kind: "sequence", Name: "public.payments_id_seq", Definition: "increment 1", AtLeast: &next, Most: new(int64(1<<31 - 1))},
 		{Kind: "table", Name: "public.payments", Definition: "permanent heap"},
 		{Kind: "trigger", Name: "public.payments touch", Definition: "BEFORE UPDATE enabled"},
 	}

@@ -134,6 +134,8 @@ func lostStructure() []sabotage {
 			n := int64(1000)
 			s.found.database("shop").object("sequence").AtLeast = &n
 		}},
+		{id: "D11", what: "a sequence is nearly used up", do: func(s *scene) { s.found.database("shop").object("sequence").AtLeast = new(int64(1<<31 - 2)) }},
+		{id: "D11", what: "a sequence's column holds less", do: func(s *scene) { s.found.database("shop").object("sequence").Most = new(int64(1<<15 - 1)) }},
 		{id: "D11", what: "a sequence lost its position", do: func(s *scene) { s.found.database("shop").object("sequence").AtLeast = nil }},
 		{id: "D15", what: "a collation changed", do: server(func(m *model) { m.objects[2].Definition = "UTF8 en_US.UTF-8" })},
 		{id: "D17", what: "a table became unlogged", do: change("table", "unlogged heap")},

@@ -138,10 +138,13 @@ func (s Structure) compare(j *judgement, database string, want, got []fixtures.O
 		switch {
 		case !ok:
 			s.differ(j, database, "is missing", w, w.Definition, "")
-		case w.Definition != g.Definition || (w.AtLeast == nil) != (g.AtLeast == nil):
+		case w.Definition != g.Definition || w.AtLeast != nil && g.AtLeast == nil:
 			s.differ(j, database, "changed", w, w.Definition+atLeast(w), g.Definition+atLeast(g))
-		case w.AtLeast != nil && *g.AtLeast < *w.AtLeast:
+		case w.AtLeast == nil: // any number is right
+		case *g.AtLeast < *w.AtLeast:
 			s.differ(j, database, fmt.Sprintf("went back by %d", *w.AtLeast-*g.AtLeast), w, fmt.Sprintf("%d or more", *w.AtLeast), fmt.Sprint(*g.AtLeast))
+		case w.Most != nil && room(g) < room(w)/2:
+			s.differ(j, database, "is used up or soon will be", w, fmt.Sprintf("%d and %d more to give out", *w.AtLeast, room(w)), fmt.Sprintf("%d and %d more", *g.AtLeast, room(g)))
 		}
 	}
 	for _, g := range got {
@@ -175,6 +178,14 @@ func unreadKinds(j *judgement, database string, want, got []fixtures.Object) map
 		}
 	}
 	return unread
+}
+
+// room is how many numbers are left to give out.
+func room(o fixtures.Object) uint64 {
+	if o.AtLeast == nil || o.Most == nil || *o.Most < *o.AtLeast {
+		return 0
+	}
+	return uint64(*o.Most) - uint64(*o.AtLeast) //nolint:gosec // the difference is right, whatever the signs
 }
 
 func atLeast(o fixtures.Object) string {

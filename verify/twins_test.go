@@ -20,6 +20,13 @@ func cleanTwins() []sabotage {
 			n := int64(1033)
 			s.found.database("shop").object("sequence").AtLeast = &n
 		}},
+		{id: "M", what: "a sequence of which no number was asked", do: onEvidence(func(e *Evidence) {
+			for _, d := range e.Baseline.Databases {
+				for i := range d.Objects {
+					d.Objects[i].AtLeast = nil
+				}
+			}
+		})},
 		{id: "M", what: "the timeline is the same", do: func(s *scene) { s.found.identity.Branch = "1" }},
 		{id: "M", what: "another minor version, size and position", do: onEvidence(func(e *Evidence) {
 			e.Found.ServerVersion, e.Found.Position = "17.3", "0/9000000"
