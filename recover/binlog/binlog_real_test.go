@@ -3,6 +3,7 @@ package binlog
 import (
 	"context"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -153,6 +154,10 @@ func (l *bench) whole(t *testing.T) {
 		t.Errorf("run again, it sent clients to %q, where there is %q", l.cut, got)
 	}
 	wantError(t, To(GTID).Recover(l.ctx, l.job(l.mark)), "fetch the base backup", "refused", "was restored here already")
+	another := l.job(l.mark)
+	another.Env = maps.Clone(l.env)
+	another.Env["GAMEDAY_RUN"] = "another"
+	wantError(t, To("").Recover(l.ctx, another), "fetch the base backup", "refused", "was restored here already")
 	l.on(`rm "$GAMEDAY_DATADIR.recovery"`)
 	wantError(t, To("").Recover(l.ctx, l.job(l.mark)), "fetch the base backup", "refused", "is not empty")
 	if got := l.ask(rows); got != "before,new" {

@@ -15,13 +15,14 @@ type Claim struct {
 	done bool
 }
 
-// claimScript refuses a data directory that is somebody's, and one that was restored to something else. It prints "done"
-// when this very recovery has been through already, and leaves an empty machine otherwise.
+// claimScript refuses a data directory that is somebody's, and one that was restored to something else or by another run:
+// clients may have written to that since. It prints "done" when this very recovery has been through already, and leaves an
+// empty machine otherwise. What was restored and is not there any more is nothing.
 const claimScript = `
 claim=$GAMEDAY_DATADIR.recovery
 if test -e "$claim"; then
 	was=$(sed -n 's/^what=//p' "$claim")
-	if grep -qx 'state=done' "$claim"; then
+	if grep -qx 'state=done' "$claim" && test -n "$(ls -A "$GAMEDAY_DATADIR" 2>/dev/null)"; then
 		test "$was" = "$WHAT" || { echo "gameday: refuse a server was restored here already, by $was: stop it and remove $GAMEDAY_DATADIR and $claim" >&2; exit 1; }
 		test -n "$(ours)" || start
 		echo done
@@ -38,7 +39,8 @@ rm -rf "$GAMEDAY_DATADIR" "$GAMEDAY_DATADIR".work "$GAMEDAY_DATADIR".*.sql "$GAM
 // Take makes the machine this recovery's own, or refuses it. What an earlier run of a recovery has left unfinished goes;
 // where an earlier run has finished the same, the other steps have nothing to do.
 func (c *Claim) Take(ctx context.Context) error {
-	said, err := c.Host.Sh(ctx, claimScript, map[string]string{"WHAT": strings.Join(strings.Fields(c.What), " ")})
+	what := c.What + c.Host.InRun()
+	said, err := c.Host.Sh(ctx, claimScript, map[string]string{"WHAT": strings.Join(strings.Fields(what), " ")})
 	c.done = said == "done"
 	return err
 }

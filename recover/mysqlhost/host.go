@@ -3,6 +3,7 @@
 package mysqlhost
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,9 @@ func Spare(job recovery.Job, name string, limit time.Duration) (Host, error) {
 	}
 	return On(job, node, limit)
 }
+
+// InRun tells what one run has left on a machine, with its repetitions, from what others have: " in run ID".
+func (h Host) InRun() string { return " in run " + cmp.Or(h.Job.Env["GAMEDAY_RUN"], "no-run") }
 
 // Beside is another machine of the same job.
 func (h Host) Beside(node fixtures.Node) Host {

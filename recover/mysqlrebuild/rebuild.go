@@ -57,11 +57,12 @@ func (r *rebuild) look(ctx context.Context) error {
 
 // aside renames the replica's data directory. One that was put aside by a run before this is the replica's, and what lies in
 // its place is that run's copy, until that follows: then the old one is called gone, and there is nothing left to do but to
-// remove it. An empty one stands for a replica that had none.
+// remove it. One that another run has called gone says nothing of what the replica has become since. An empty one stands for a
+// replica that had none.
 func (r *rebuild) aside(ctx context.Context) error {
 	said, err := r.host.Sh(ctx, followsScript+`
 old=$GAMEDAY_DATADIR.old gone=$GAMEDAY_DATADIR.gone
-if test -e "$gone" && test ! -e "$old" && follows; then
+if test "$(cat "$gone/gameday-run" 2>/dev/null)" = "$RUN" && test ! -e "$old" && follows; then
 	rm -f "$GAMEDAY_DATADIR.ran" "$GAMEDAY_DATADIR.follow" "$GAMEDAY_DATADIR.gtid"
 	echo done
 	exit
@@ -72,11 +73,15 @@ stop KILL
 if test -e "$old"; then rm -rf "$GAMEDAY_DATADIR"
 elif test -e "$GAMEDAY_DATADIR"; then mv "$GAMEDAY_DATADIR" "$old"
 else mkdir "$old"; fi
-rm -f "$GAMEDAY_DATADIR.pid"`, nil)
+rm -f "$GAMEDAY_DATADIR.pid"`, r.run())
 	if r.done = said == "done"; r.done {
 		return r.host.Say("an earlier run has done this, and its copy follows: what it put aside is removed")
 	}
 	return err
+}
+
+func (r *rebuild) run() map[string]string {
+	return map[string]string{"RUN": "mysqlrebuild" + r.host.InRun()}
 }
 
 // unless leaves a step out where an earlier run has done it.
@@ -128,7 +133,9 @@ stop TERM`, map[string]string{"CLOSED": r.host.Flavour.Closed})
 }
 
 func (r *rebuild) remove(ctx context.Context) error {
-	_, err := r.host.Sh(ctx, `rm -rf "$GAMEDAY_DATADIR.gone"`, nil)
+	_, err := r.host.Sh(ctx, `
+test ! -e "$GAMEDAY_DATADIR.gone" || find "$GAMEDAY_DATADIR.gone" -mindepth 1 ! -name gameday-run -delete
+rm -rf "$GAMEDAY_DATADIR.gone"`, nil)
 	return err
 }
 
@@ -200,10 +207,11 @@ until follows; do
 	i=$((i + 1)); test $i -lt 300 || { echo "it does not follow: $(status | sed -n 's/^ *\(Last_[IS][A-Z]*_Error: ..*\)/\1/p')" >&2; exit 1; }
 	sleep 0.1
 done
+printf '%s\n' "$RUN" >"$GAMEDAY_DATADIR.old/gameday-run"
 mv "$GAMEDAY_DATADIR.old" "$GAMEDAY_DATADIR.gone"
 rm -f "$note" "$GAMEDAY_DATADIR.gtid" "$GAMEDAY_DATADIR.ran"`
 
 func (r *rebuild) follow(ctx context.Context) error {
-	_, err := r.host.Sh(ctx, followScript, nil)
+	_, err := r.host.Sh(ctx, followScript, r.run())
 	return err
 }

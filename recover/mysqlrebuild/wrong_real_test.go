@@ -22,6 +22,7 @@ func TestTheReplicaOutlivesARunThatGoesWrong(t *testing.T) {
 			l := newBench(t, c)
 			l.unchecked()
 			l.killedAtTheEnd()
+			l.killedOnAnotherDay()
 		})
 	}
 }
@@ -82,6 +83,20 @@ func (l *bench) unchecked() {
 // killedAtTheEnd: the next run meets half of the old data, and a copy that follows. A new copy would fail.
 func (l *bench) killedAtTheEnd() {
 	l.t.Helper()
+	l.kill()
+	l.until("first")
+	l.on(replica, `rm -rf "$GAMEDAY_DATADIR.old"/ib* "$GAMEDAY_DATADIR.gone"/ib*`, nil)
+	l.checkedBy("exit 1")
+	labtest.NoError(l.t, l.rebuild(l.ctx, func(string) {}))
+	l.checkedBy(itself)
+	l.ask(primary, "INSERT INTO app.moment VALUES ('second')")
+	l.until("first,second")
+	l.nothingLeft()
+}
+
+// kill ends a rebuild when there is nothing left to do but to remove the old data.
+func (l *bench) kill() {
+	l.t.Helper()
 	ctx, kill := context.WithCancel(l.ctx)
 	defer kill()
 	err := l.rebuild(ctx, func(step string) {
@@ -92,12 +107,17 @@ func (l *bench) killedAtTheEnd() {
 	if !errors.Is(err, context.Canceled) {
 		l.t.Errorf("killed: %v", err)
 	}
-	l.until("first")
-	l.on(replica, `rm -rf "$GAMEDAY_DATADIR.old"/ib* "$GAMEDAY_DATADIR.gone"/ib*`, nil)
-	l.checkedBy("exit 1")
+}
+
+// killedOnAnotherDay: what a run left that nobody repeated is no reason to leave a replica that somebody has written to since.
+func (l *bench) killedOnAnotherDay() {
+	l.t.Helper()
+	l.kill()
+	l.until("first,second")
+	l.ask(replica, "SET GLOBAL read_only = OFF", "SET sql_log_bin = 0", "INSERT INTO app.moment VALUES ('mine')", "SET GLOBAL read_only = ON")
+	l.until("first,mine,second")
+	l.env["GAMEDAY_RUN"] = "another"
 	labtest.NoError(l.t, l.rebuild(l.ctx, func(string) {}))
-	l.checkedBy(itself)
-	l.ask(primary, "INSERT INTO app.moment VALUES ('second')")
 	l.until("first,second")
 	l.nothingLeft()
 }

@@ -37,7 +37,7 @@ func (r *repair) find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.before = strings.HasPrefix(left, "mysqlrepair "); r.before {
+	if r.before = strings.HasPrefix(left, "mysqlrepair ") && strings.HasSuffix(left, r.copy.InRun()); r.before {
 		return r.primary.Say("an earlier run has put the rows back, and left its copy")
 	}
 	return recovery.Refuse("no row of any table looks damaged: nothing was changed")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	ctx, _, s := labtest.Open(t, 8*time.Minute, postgres.Cluster{Backups: postgres.Dumps{}}.Open)
+	ctx, _, s := labtest.Open(t, 8*time.Minute, postgres.Cluster{Spares: 1, Backups: postgres.Dumps{}}.Open)
 	l := &bench{t: t, ctx: ctx, system: s}
 	l.do(`CREATE SCHEMA "SHOP"; CREATE TABLE "SHOP"."ORDERS" (id int PRIMARY KEY); INSERT INTO "SHOP"."ORDERS" VALUES (1), (2)`)
 	_, err := s.Backup(ctx, "nightly")
@@ -92,4 +93,36 @@ func TestASchemaThatIsThereIsNoEarlierRunsWork(t *testing.T) {
 	l.do(`TRUNCATE "SHOP"."ORDERS"`)
 	l.refuses()
 	l.rows("0")
+}
+
+// A server that was restored by another run has clients' writes by now; one that was removed since is nothing.
+func TestAServerIsTheWorkOfOneRun(t *testing.T) {
+	l := newBench(t)
+	cut := ""
+	restore := func(run string) error {
+		job := recovery.Job{System: l.system, Env: maps.Clone(l.env), Output: t.Output(), Step: func(string) {}}
+		job.Env["GAMEDAY_RUN"] = run
+		job.CutOver = func(_ context.Context, to string) error { cut = to; return nil }
+		cut = ""
+		err := Server().Recover(l.ctx, job)
+		t.Log(err)
+		return err
+	}
+	on := func(script string) {
+		t.Helper()
+		_, err := l.system.Members()[1].Node.Exec(l.ctx, fixtures.Command{Args: []string{"sh", "-euc", script}, User: "postgres", Env: l.env})
+		labtest.NoError(t, err)
+	}
+	labtest.NoError(t, restore("first"))
+	labtest.NoError(t, restore("first")) // again: there is nothing left to do but to send clients there
+	if cut != "spare:5432" {
+		t.Errorf("clients were sent to %q", cut)
+	}
+	var refused *recovery.Refused
+	if err := restore("another"); !errors.As(err, &refused) || cut != "" {
+		t.Errorf("another run: %v, clients were sent to %q", err, cut)
+	}
+	on(`"$GAMEDAY_PGBIN/pg_ctl" stop -D "$GAMEDAY_PGDATA" -m immediate -w -s; rm -rf "$GAMEDAY_PGDATA"`)
+	labtest.NoError(t, restore("first"))
+	on(`test "$("$GAMEDAY_PGBIN/psql" -h /tmp -d app -XAtc 'SELECT count(*) FROM "SHOP"."ORDERS"')" = 2`)
 }

@@ -16,18 +16,19 @@ func (r *run) sh(ctx context.Context, script string) (string, error) {
 	return r.server.Sh(ctx, `stage=$data.pgdump-stage
 told() { cat "$stage" 2>/dev/null || :; }
 tell() { echo "$1" >"$stage.new"; sync "$stage.new"; mv "$stage.new" "$stage"; }
-restored() { [ "$(told)" = "restored $DUMP" ]; }
+mine="restored from $DUMP in run ${GAMEDAY_RUN:-no-run}"
+restored() { [ -e "$data/PG_VERSION" ] && [ "$(told)" = "$mine" ]; }
 `+script, map[string]string{"DUMP": r.dump})
 }
 
 // initialise makes an empty server. What an earlier run did not finish is removed first; anything else that lies there is
-// refused.
+// refused, a server among it that another run has restored: clients may have written to it since.
 func (r *run) initialise(ctx context.Context) error {
 	_, err := r.sh(ctx, `
 restored && exit 0
 case $(told) in
 "") [ -z "$(ls -A "$data" 2>/dev/null)" ] || refuse "$data on $(hostname) is not empty, and this procedure did not fill it: move it away first" ;;
-restored*) refuse "$data on $(hostname) is a server that was restored from another dump: move it away first, and $stage" ;;
+restored*) [ -z "$(ls -A "$data" 2>/dev/null)" ] || refuse "$data on $(hostname) is a server that was $(told): move it away first, and $stage" ;;
 esac
 tell restoring
 if running; then "$bin/pg_ctl" stop --pgdata="$data" --mode=immediate --wait --silent; fi
@@ -71,7 +72,7 @@ func (r *run) checkAll(ctx context.Context) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	_, err = r.sh(ctx, `restored || { "$bin/vacuumdb" -h /tmp --all --analyze-only --quiet; tell "restored $DUMP"; }`)
+	_, err = r.sh(ctx, `restored || { "$bin/vacuumdb" -h /tmp --all --analyze-only --quiet; tell "$mine"; }`)
 	return err
 }
 
