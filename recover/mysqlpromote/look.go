@@ -17,7 +17,7 @@ const askLimit = 15 * time.Second
 type state struct {
 	replica  bool   // it is configured as one
 	writable bool   // clients may write
-	promoted string // the old primary in whose place a run of this procedure has made it one, or was about to
+	promoted string // in whose place, and in which run, this procedure has made it a primary, or was about to
 	received string // all transactions that it has applied or has in its relay log
 }
 
@@ -79,8 +79,9 @@ func (f *failover) union(ctx context.Context, h mysqlhost.Host, applied, receive
 	return received, nil
 }
 
-// look refuses when the primary serves, also where another server takes writes already: only the note of an earlier run
-// says that the primary was fenced before that. Without it somebody may have made a replica writable by accident.
+// look refuses when the primary serves, and where another server takes writes already: only the note of an earlier run says
+// that the primary was fenced before that, and that no replica had received more. Without it somebody may have made a replica
+// writable by accident, or on another day.
 func (f *failover) look(ctx context.Context) error {
 	promoted := ""
 	for _, h := range f.others {
@@ -102,16 +103,16 @@ func (f *failover) look(ctx context.Context) error {
 		}
 		f.best, f.taken, f.goal, promoted = h, true, s.received, s.promoted
 	}
-	if f.taken && promoted == f.old.Name() {
+	if f.taken && promoted == f.place {
 		return f.best.Say("it was promoted before")
 	}
-	if !f.damaged {
+	if f.taken || !f.damaged {
 		if err := f.lost(ctx); err != nil {
 			return err
 		}
 	}
 	if f.taken {
-		return f.best.Say("it takes writes already, and no run of this has promoted it: somebody has")
+		return recovery.Refuse("%s takes writes already, and no earlier run has promoted it: what it has not received is not known. Send clients there yourself, or take it out", f.best.Name())
 	}
 	return nil
 }
@@ -121,7 +122,7 @@ func (f *failover) look(ctx context.Context) error {
 func (f *failover) lost(ctx context.Context) error {
 	two := ""
 	if f.taken {
-		two = "; " + f.best.Name() + " takes writes too, and no run of this has promoted it: somebody must choose between them"
+		two = "; " + f.best.Name() + " takes writes too, and no earlier run has promoted it: somebody must choose between them"
 	}
 	for _, h := range f.others {
 		if f.reaches(ctx, h) {

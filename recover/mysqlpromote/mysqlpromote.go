@@ -5,7 +5,7 @@
 // It refuses where the primary still serves, as seen from the replicas' side as well as from its own, and where the old
 // primary can neither be stopped nor is out of everybody's reach: two primaries are worse than none. It may be run again
 // after it was killed: what was promoted already stays, and what is left is done. It knows its own work by a note in the new
-// primary's configuration; that a server takes writes is none.
+// primary's configuration, with the run; where another server takes writes without that, it refuses.
 package mysqlpromote
 
 import (
@@ -87,6 +87,7 @@ func (p Procedure) Preflight(ctx context.Context, job recovery.Job) ([]recovery.
 // failover is one promotion under way.
 type failover struct {
 	old     mysqlhost.Host
+	place   string           // what is noted on the server that takes the old one's place: its name, and the run's
 	others  []mysqlhost.Host // every other node that is no spare
 	damaged bool
 	asleep  []string
@@ -114,7 +115,7 @@ func (p Procedure) failover(job recovery.Job) (*failover, error) {
 		}
 		switch {
 		case n == name:
-			f.old = h
+			f.old, f.place = h, name+h.InRun()
 		case !strings.HasPrefix(n, "spare"):
 			f.others = append(f.others, h)
 		}

@@ -50,7 +50,7 @@ func (f *failover) drain(ctx context.Context) error {
 // and a run after this one must know whose work it was. A server that this procedure has fenced before, and somebody has
 // rebuilt since, gets back the event scheduler that it had then: what its configuration says without the fence, or the default.
 const promoteScript = lastNote + `
-note="# promoted instead of $OLD"
+note="# promoted instead of $PLACE"
 before_fence() {
 	awk '/^# fenced$/ { fenced = 1; last = NR + 2 } NR <= last { next } /^[ \t]*event[-_]scheduler[ \t]*=/ { is = $0 }
 		END { if (fenced) print is == "" ? default_is : is }' default_is="$(test "$CLIENT" = mariadb && echo OFF || echo ON)" "$GAMEDAY_CONFIG" |
@@ -79,7 +79,7 @@ const eventsScript = `
 sql "SELECT event_schema, event_name, definer, character_set_client, collation_connection, sql_mode, time_zone FROM information_schema.events WHERE status IN ('SLAVESIDE_DISABLED', 'REPLICA_SIDE_DISABLED')"`
 
 func (f *failover) promote(ctx context.Context) error {
-	if _, err := f.best.Sh(ctx, promoteScript, map[string]string{"OLD": f.old.Name()}); err != nil {
+	if _, err := f.best.Sh(ctx, promoteScript, map[string]string{"PLACE": f.place}); err != nil {
 		return err
 	}
 	events, err := f.best.Sh(ctx, eventsScript, nil)

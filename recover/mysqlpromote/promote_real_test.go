@@ -3,6 +3,7 @@ package mysqlpromote
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	recovery "github.com/recoverydrill/gameday/recover"
 	"github.com/recoverydrill/gameday/recover/internal/labtest"
 	"github.com/recoverydrill/gameday/recover/mysqlhost"
+	"github.com/recoverydrill/gameday/recover/mysqlrebuild"
 )
 
 // bench is a primary and a replica.
@@ -74,13 +76,8 @@ func TestAReplicaMadeWritableByHandIsNoPromotion(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newBench(t, c.cluster)
-			labtest.NoError(t, l.ask(replica, c.byHand))
-			var refused *recovery.Refused
-			if err := l.promote(l.ctx, Fenced(), func(string) {}); !errors.As(err, &refused) || l.cut != "" {
-				t.Errorf("with two that take writes: %v, clients were sent to %q", err, l.cut)
-			}
-			labtest.NoError(t, l.ask(primary, "INSERT INTO moment VALUES ('it serves')"))
-			l.wasFenced(c.byHand)
+			l.takesWritesByHand(c.byHand)
+			l.wasFenced()
 			l.fencesWhatHasNoFiles()
 			l.isRunAgain()
 			l.runsEvents()
@@ -88,15 +85,37 @@ func TestAReplicaMadeWritableByHandIsNoPromotion(t *testing.T) {
 	}
 }
 
-// wasFenced makes the replica one that an earlier run has fenced, and that was left writable by hand since.
-func (l *bench) wasFenced(byHand string) {
+// takesWritesByHand: a run of another day may have promoted it, but not this one, and what it has not received since is not known.
+func (l *bench) takesWritesByHand(byHand string) {
+	l.t.Helper()
+	node := l.system.Members()[primary].Node
+	l.on(replica, `echo "# promoted instead of primary in run of-yesterday" >>"$GAMEDAY_CONFIG"`)
+	labtest.NoError(l.t, l.ask(replica, byHand))
+	refuses := func(p Procedure, when, why string) {
+		l.t.Helper()
+		var refused *recovery.Refused
+		if err := l.promote(l.ctx, p, func(string) {}); !errors.As(err, &refused) || !strings.Contains(refused.Reason, why) || l.cut != "" {
+			l.t.Errorf("%s: %v, clients were sent to %q; want a refusal: %s", when, err, l.cut, why)
+		}
+	}
+	refuses(Fenced(), "with two that take writes", "takes writes too")
+	refuses(Procedure{Damaged: true}, "with two that take writes and one of them damaged", "takes writes too")
+	labtest.NoError(l.t, l.ask(primary, "INSERT INTO moment VALUES ('it serves')"))
+	labtest.NoError(l.t, l.system.KillServer(l.ctx, node))
+	refuses(Fenced(), "with a replica that was made writable before the primary was lost", "no earlier run has promoted it")
+	labtest.NoError(l.t, l.system.StartServer(l.ctx, node))
+}
+
+// wasFenced makes the replica one that an earlier run has fenced, and that was rebuilt since.
+func (l *bench) wasFenced() {
 	l.t.Helper()
 	node := l.system.Members()[replica].Node
-	host, err := mysqlhost.On(recovery.Job{System: l.system, Env: l.env, Output: l.t.Output()}, node, 0)
+	job := recovery.Job{System: l.system, Env: l.env, Output: l.t.Output(), Step: func(string) {}}
+	host, err := mysqlhost.On(job, node, 0)
 	labtest.NoError(l.t, err)
 	labtest.NoError(l.t, (&failover{old: host}).fence(l.ctx))
 	labtest.NoError(l.t, l.system.StartServer(l.ctx, node))
-	labtest.NoError(l.t, l.ask(replica, byHand))
+	labtest.NoError(l.t, mysqlrebuild.Replica(node.Name()).Recover(l.ctx, job))
 }
 
 // runsEvents: the scheduler is what it was before the fence, now and after a restart.

@@ -13,19 +13,24 @@ import (
 )
 
 // look refuses when the primary serves. Its own node's word is not enough, and neither is a monitor's: a standby that
-// reaches it over the network, or still receives its log, says that it lives. That another node serves as well is no reason
-// to give the primary up, unless an earlier run has promoted it: that one has looked.
+// reaches it over the network, or still receives its log, says that it lives. That another node serves is no reason to give
+// the primary up, or to send clients there, unless an earlier run has promoted it: that one has looked. Somebody's own
+// promotion may have been of another day, and the other standbys may have received more since.
 func (f *failover) look(ctx context.Context) error {
 	ours, err := f.promotedBefore(ctx)
-	if err != nil || ours || f.damaged {
+	if err != nil || ours || f.damaged && !f.taken {
 		return err
 	}
 	alive, err := f.lives(ctx)
 	switch {
-	case err != nil || alive == "":
+	case err != nil:
 		return err
-	case f.taken:
+	case f.taken && alive != "":
 		return recovery.Refuse("%s and the primary %s both serve (%s), and no earlier run has promoted %s: somebody must choose between them", f.best.Name(), f.old.Name(), alive, f.best.Name())
+	case f.taken:
+		return recovery.Refuse("%s serves, and no earlier run has promoted it: what it has not received is not known. Send clients there yourself, or take it out", f.best.Name())
+	case alive == "":
+		return nil
 	}
 	return recovery.Refuse("the primary %s serves: %s: nothing was promoted. Mend what hides it, or say that it is to be given up", f.old.Name(), alive)
 }
@@ -53,8 +58,11 @@ func (f *failover) promotedBefore(ctx context.Context) (ours bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if told != "ours" {
+		return false, nil
+	}
 	f.best.Say("%s was promoted before", f.best.Name())
-	return told == "ours", nil
+	return true, nil
 }
 
 // sh runs a script with the stage at hand: a file beside the data directory (what lies inside is copied to standbys and into

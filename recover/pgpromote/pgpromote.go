@@ -2,8 +2,8 @@
 // promote the standby that has received most, send clients there, and let the other standbys follow it.
 //
 // It refuses where the primary still serves, as seen from the standbys' side as well as from its own, and where the old
-// primary can neither be stopped nor is out of everybody's reach: two primaries are worse than none. Where both serve, it
-// goes on only if it has promoted the new one itself. It may be run again after it was killed: what was promoted already
+// primary can neither be stopped nor is out of everybody's reach: two primaries are worse than none. Where another
+// node serves already, it goes on only if it has promoted that one itself. It may be run again after it was killed: what was promoted already
 // stays, and what is left is done.
 package pgpromote
 

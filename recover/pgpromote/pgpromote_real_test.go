@@ -85,7 +85,17 @@ func TestOfTwoThatServeNoneIsFencedUnlessARunHasPromotedTheOther(t *testing.T) {
 		t.Errorf("a standby was promoted by hand: %v", err)
 	}
 	labtest.NoError(t, l.system.Statement(l.ctx, "", "", "CREATE TABLE still (serves int)"))
+	refuses := func(p Procedure, why string) {
+		t.Helper()
+		if err := l.promotion(l.ctx, p, nothing); !errors.As(err, &refused) || !strings.Contains(refused.Reason, why) || l.cut != "" {
+			t.Errorf("a standby was promoted by hand: %v, clients were sent to %q; want a refusal: %s", err, l.cut, why)
+		}
+	}
+	refuses(Procedure{Damaged: true}, "both serve")
+	labtest.NoError(t, l.system.KillServer(l.ctx, l.system.Members()[primary].Node))
+	refuses(Fenced(), "no earlier run has promoted it")
 	l.on(first, `"$bin/pg_ctl" stop -D "$data" -m immediate -w -s`)
+	l.start(primary)
 
 	// The primary is lost. The run that promotes is killed when it has, and the old primary comes back.
 	labtest.NoError(t, l.system.KillServer(l.ctx, l.system.Members()[primary].Node))
