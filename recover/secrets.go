@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Secretive is an ability of a recovery that is given secrets: they are masked in whatever is kept of it.
@@ -60,6 +61,9 @@ func passwordsIn(address string) (all []string) {
 	if m := userPassword.FindStringSubmatch(address); m != nil {
 		all = append(all, m[1])
 	}
+	if p := driverPassword(address); p != "" {
+		all = append(all, p)
+	}
 	for _, m := range wordPassword.FindAllStringSubmatch(address, -1) {
 		all = append(all, m[1]+m[2]) // with quotes or without
 	}
@@ -69,6 +73,18 @@ func passwordsIn(address string) (all []string) {
 		}
 	}
 	return all
+}
+
+// driverPassword is the password of an address as Go's driver for MySQL reads it, without a scheme: between the first colon and
+// the last @ before the last slash, whatever characters it has.
+func driverPassword(address string) string {
+	if strings.Contains(address, "://") {
+		return ""
+	}
+	before := address[:max(0, strings.LastIndexByte(address, '/'))]
+	login := before[:max(0, strings.LastIndexByte(before, '@'))]
+	_, password, _ := strings.Cut(login, ":")
+	return password
 }
 
 // WithSecret is [HostCommand.With] of a value that is masked in whatever is kept, whatever its name.
