@@ -261,8 +261,8 @@ func (d *Drill) cutOver(ctx context.Context, rr *reports.Recovery, to string) er
 	return nil
 }
 
-// followRoute adds the cut-overs that were made through the route's HTTP API since the recovery was declared: a script that
-// speaks it need not say so in its output, and it has moved the clients all the same.
+// followRoute adds the cut-overs that were made, or tried, through the route's HTTP API since the recovery was declared: a
+// script that speaks it need not say so in its output, and it has moved the clients all the same.
 func (d *Drill) followRoute(rr *reports.Recovery) {
 	route := d.sys.Route()
 	if route == nil {
@@ -276,6 +276,13 @@ func (d *Drill) followRoute(rr *reports.Recovery) {
 			continue
 		}
 		rr.CutOvers = append(rr.CutOvers, c)
+	}
+	if refuser, ok := route.(interface{ Refused() []fixtures.RouteChange }); ok {
+		for _, c := range refuser.Refused() {
+			if to := d.mask(c.Target); d.clock.NS(c.At) >= rr.DeclaredNS && !slices.Contains(rr.Tried, to) {
+				rr.Tried = append(rr.Tried, to)
+			}
+		}
 	}
 	slices.SortStableFunc(rr.CutOvers, func(a, b fixtures.RouteChange) int { return a.At.Compare(b.At) })
 }

@@ -1,8 +1,11 @@
 package drill
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,13 +38,20 @@ func TestCutOversThroughTheAPIAreSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
+	r.Server().Within(func(_ context.Context, target string) error {
+		if !slices.Contains(targets, target) {
+			return errors.New("none of the system's nodes")
+		}
+		return nil
+	})
+	status := http.StatusOK
 	send := func(target string) {
 		t.Helper()
 		resp, err := http.Post("http://"+r.Server().APIAddress()+"/proxies/"+r.Name(), "application/json", strings.NewReader(`{"upstream":"`+target+`"}`)) //nolint:noctx // short
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK {
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != status {
 			t.Fatalf("status %d, %v", resp.StatusCode, err)
 		}
 	}
@@ -53,8 +63,13 @@ func TestCutOversThroughTheAPIAreSeen(t *testing.T) {
 	if err := r.CutOver(t.Context(), targets[0]); err != nil { // the drill's own are noted where they are made
 		t.Fatal(err)
 	}
+	status = http.StatusBadRequest
+	send("127.0.0.2:5432")
 	d.followRoute(rr)
 	d.followRoute(rr)
+	if len(rr.Tried) != 1 || rr.Tried[0] != "127.0.0.2:5432" {
+		t.Errorf("tried %q, want the one that was refused", rr.Tried)
+	}
 	if len(rr.CutOvers) != 1 || rr.CutOvers[0].Target != targets[2] || !rr.CutOvers[0].API {
 		t.Errorf("got %+v, want the one to %s", rr.CutOvers, targets[2])
 	}
