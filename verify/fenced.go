@@ -135,13 +135,17 @@ func (f *fenced) starting(ctx context.Context, sys fixtures.System, dialer fence
 			return
 		}
 	}
-	for _, runs := range []string{"runs here already", "postmaster.pid", "another server might be running"} {
-		if strings.Contains(why.Error(), runs) {
-			f.Unclear = "it runs and does not answer: " + why.Error()
-			return
-		}
+	if runs(why.Error()) {
+		f.Unclear = "it runs and does not answer: " + why.Error()
+		return
 	}
 	f.Down = why.Error()
+}
+
+// runs tells from what a start that failed has printed that a server runs already. pg_ctl's own line that one might be says
+// no more than that the last one was killed.
+func runs(said string) bool {
+	return strings.Contains(said, "runs here already") || strings.Contains(said, `lock file "postmaster.pid" already exists`)
 }
 
 // write sends a write as clients do. An error without Refused or Unclear says that nobody answered.
