@@ -50,23 +50,23 @@ func Deepen(ctx context.Context, sys fixtures.System, checks []Check) ([]Check, 
 	return checks, nil
 }
 
-// LookBeyond says whether a check that is not waived looks at more than the service and what its store holds: [Replicas] and
+// Beyond are the checks that are not waived and look at more than the service and what its store holds: [Replicas] and
 // [Archive], of which seen, where it is not nil, leaves those that it names, and a team's own. [Rearmed], [Restart] and
 // [Fenced] do not count: they take a new backup and start what is down, and so put right themselves what a recovery left.
-func LookBeyond(checks []Check, waivers []reports.Waiver, seen []string) bool {
+func Beyond(checks []Check, waivers []reports.Waiver, seen []string) []Check {
 	look := []Check{Replicas{}, Archive{}}
 	elsewhere := slices.Concat(Default(), look, []Check{Counts{}, Rearmed{}, Restart{}, Fenced{}})
 	named := func(all []Check, name string) bool {
 		return slices.ContainsFunc(all, func(c Check) bool { return c.Name() == name })
 	}
-	return slices.ContainsFunc(checks, func(c Check) bool {
+	return slices.DeleteFunc(slices.Clone(checks), func(c Check) bool {
 		switch {
 		case waived(c.Name(), waivers):
-			return false
+			return true
 		case named(look, c.Name()):
-			return seen == nil || slices.Contains(seen, c.Name())
+			return seen != nil && !slices.Contains(seen, c.Name())
 		}
-		return !named(elsewhere, c.Name())
+		return named(elsewhere, c.Name())
 	})
 }
 

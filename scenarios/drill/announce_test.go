@@ -171,6 +171,16 @@ type backups struct{ verify.Archive }
 
 func (backups) Name() string { return "backups" }
 
+// vault is one that says the same before and after the recovery.
+type vault struct{ outcome reports.Outcome }
+
+func (vault) Name() string    { return "vault" }
+func (vault) Promise() string { return "the vault is whole" }
+
+func (v vault) Judge(context.Context, *verify.Evidence) reports.CheckResult {
+	return reports.CheckResult{Outcome: v.outcome, Covered: reports.Coverage{Planned: 1, Looked: 1}, Findings: []reports.Finding{{Summary: "I have looked", Outcome: v.outcome}}, Total: 1}
+}
+
 // Damage that nobody sees in the store leaves checks of the store alone nothing to find: a recovery that does nothing would pass.
 func TestASilentFaultNeedsACheckThatLooksBeyondTheStore(t *testing.T) {
 	for _, c := range []struct {
@@ -183,6 +193,9 @@ func TestASilentFaultNeedsACheckThatLooksBeyondTheStore(t *testing.T) {
 		{append(verify.Default(), verify.Rearmed{}), false, "a recovery that does nothing would pass"},  // which takes one itself
 		{append(verify.Default(), backups{}), false, ""},
 		{append(verify.Default(), backups{}), true, "a recovery that does nothing would pass"},
+		{append(verify.Default(), vault{reports.Failed}), false, ""},
+		{append(verify.Default(), vault{reports.Passed}), false, "to vault all is well as long as nothing was recovered"},
+		{append(verify.Default(), vault{reports.Passed}, backups{}), false, ""},
 	} {
 		s := drill.Scenario{Name: "file/silent", Checks: c.checks}
 		if c.waived {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/recoverydrill/gameday/faults"
@@ -82,7 +81,7 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 		rf.Notes = append(rf.Notes, "proof: "+evidence)
 		rf.Silent = faults.IsSilent(f) // known only now: a server may not have come back
 		if rf.Silent {
-			if err := d.looksBeyond(f); err != nil {
+			if err := d.looksBeyond(ctx, f); err != nil {
 				return err
 			}
 		}
@@ -128,26 +127,6 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 		rf.Notes = append(rf.Notes, "the service clock did not see the damage: no canary asks about what it hit")
 		return d.save()
 	}
-}
-
-// looksBeyond is an error for a drill of damage that is seen neither by clients nor in the store's contents, none of whose checks
-// looks anywhere else: those of a store that was never damaged would pass whatever the recovery did.
-func (d *Drill) looksBeyond(f faults.Fault) error {
-	var seen []string
-	if w, ok := f.(faults.Watched); ok {
-		seen = w.SeenBy()
-	}
-	if d.scenario.MustRefuse || verify.LookBeyond(d.scenario.Checks, d.scenario.Waivers, seen) {
-		return nil
-	}
-	add := "verify.Replicas for a standby, verify.Archive for the archived log, or a check of your own; verify.Rearmed takes a new backup itself"
-	switch {
-	case len(seen) > 0:
-		add = "the check " + strings.Join(seen, " or ")
-	case seen != nil:
-		add = "a check of your own: no shipped one would see it"
-	}
-	return fmt.Errorf("%s is seen neither by clients nor in the store's contents, and no check of this drill looks where it is: a recovery that does nothing would pass. Add to Scenario.Checks %s", f.Describe().Name, add)
 }
 
 // lasts waits until an outage is more than a connection that broke or an answer that was late. One that is over by itself
