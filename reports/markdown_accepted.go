@@ -31,6 +31,9 @@ func markdownAcceptedBy(r *Record) string {
 	for _, v := range r.Refreshed {
 		lines = append(lines, "may be refreshed: "+v.String())
 	}
+	for _, d := range r.Disposable {
+		lines = append(lines, "may be empty: "+d.String())
+	}
 	for _, c := range r.Checks {
 		if c.Outcome != Passed {
 			continue // its findings are above

@@ -1,6 +1,9 @@
 package reports
 
 import (
+	"fmt"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
@@ -85,6 +88,8 @@ type Record struct {
 	Tolerate []fixtures.ColumnTolerance `json:"tolerate,omitempty"`
 	// Refreshed are the materialized views that may hold what their queries give instead of what they held.
 	Refreshed []RefreshedView `json:"refreshed,omitempty"`
+	// Disposable are the tables that may be empty instead of holding what they held.
+	Disposable []Disposable `json:"disposable,omitempty"`
 
 	Headline string `json:"headline"`        // one line: why
 	Error    string `json:"error,omitempty"` // why the drill could not go on, where it could not
@@ -150,6 +155,41 @@ func (v RefreshedView) Name() string { return v.Database + "." + v.View }
 
 // String is what a report shows: "shop.public.totals: reason".
 func (v RefreshedView) String() string { return v.Name() + ": " + v.Reason }
+
+// Disposable are tables that lose their rows with the server by their definition: unlogged ones of PostgreSQL, which are empty after
+// a crash, a recovery to a moment and a promotion, and those of the engine MEMORY of MySQL and MariaDB, which are after every
+// start. They may hold the rows of the mark or none at all.
+type Disposable struct {
+	Database string `json:"database"`
+	Table    string `json:"table"`  // schema.table, a pattern as of path.Match, in which "*" does not cross "/"; of MySQL with all partitions
+	Reason   string `json:"reason"` // why nobody misses the rows: shown in the report
+}
+
+// Covers says whether a table is meant; table is its full name.
+func (d Disposable) Covers(database, table string) bool {
+	table, _, _ = strings.Cut(table, "#p#")
+	match, err := path.Match(d.Table, table)
+	return err == nil && match && d.Database == database
+}
+
+// Valid says what is lacking.
+func (d Disposable) Valid() error {
+	if _, err := path.Match(d.Table, ""); err != nil || d.Database == "" || d.Table == "" || strings.TrimSpace(d.Reason) == "" {
+		return fmt.Errorf("the disposable table %q needs a database, a table (schema.table, or a valid pattern) and a reason", d.Name())
+	}
+	return nil
+}
+
+// Name is the table as people call it: "shop.public.cache_*"; where a schema is a database, "shop.cache_*".
+func (d Disposable) Name() string {
+	if strings.HasPrefix(d.Table, d.Database+".") {
+		return d.Table
+	}
+	return d.Database + "." + d.Table
+}
+
+// String is what a report shows: "shop.public.cache_*: reason".
+func (d Disposable) String() string { return d.Name() + ": " + d.Reason }
 
 // Phase is one span of a drill: "seed", "backup", "traffic", "mark", "break", "recover", "verify".
 type Phase struct {

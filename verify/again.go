@@ -68,10 +68,13 @@ func addressOf(env map[string]string, n fixtures.Node) string {
 }
 
 // same holds one survey of a store to an earlier one while nobody wrote: every row but those of the harness, and all
-// structure that keep takes. Each finding begins with when.
-func (j *judgement) same(ctx context.Context, when string, before, after *fixtures.Manifest, keep func(fixtures.Object) bool) {
+// structure that keep takes. What r calls disposable may be empty; r may be nil. Each finding begins with when.
+func (j *judgement) same(ctx context.Context, when string, r *reports.Record, before, after *fixtures.Manifest, keep func(fixtures.Object) bool) {
 	b, a := still(before, keep), still(after, keep)
 	e := &Evidence{Baseline: b, Found: a}
+	if r != nil && len(r.Disposable) > 0 {
+		e.Record = &reports.Record{Disposable: r.Disposable, Tolerate: r.Tolerate}
+	}
 	for _, r := range []reports.CheckResult{Contents{}.Judge(ctx, e), Structure{}.Judge(ctx, e)} {
 		j.res.Covered.Planned += r.Covered.Planned
 		j.res.Covered.Looked += r.Covered.Looked

@@ -76,6 +76,7 @@ func (c Contents) Judge(ctx context.Context, e *Evidence) reports.CheckResult {
 	}
 	extraTables(j, e.Found, base)
 	noSuchViews(e, j, base)
+	wrongDisposables(e, j)
 	switch {
 	case cov.Planned == 0:
 		j.unsure(unsure("the manifest of the mark has no tables: there was nothing to bring back"))
@@ -167,7 +168,7 @@ func compareTable(ctx context.Context, e *Evidence, j *judgement, database strin
 		})
 		return true
 	}
-	if (want.Rows != got.Rows || want.Digest != got.Digest) && refreshedAsAllowed(e, j, database, want, *got) {
+	if (want.Rows != got.Rows || want.Digest != got.Digest) && (refreshedAsAllowed(e, j, database, want, *got) || emptyAsAllowed(e, j, database, want, *got)) {
 		return true
 	}
 	if want.Counted || got.Counted {

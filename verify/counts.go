@@ -51,6 +51,7 @@ func (Counts) Judge(ctx context.Context, e *Evidence) reports.CheckResult {
 		}
 	}
 	extraTables(j, e.Found, base)
+	wrongDisposables(e, j)
 	if j.res.Covered.Planned == 0 {
 		j.unsure(unsure("the manifest of the mark has no tables: there was nothing to bring back"))
 	}

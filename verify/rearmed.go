@@ -329,7 +329,7 @@ func (j *judgement) restoredAgain(ctx context.Context, got rearmed, e *Evidence)
 		return
 	}
 	// Settings are the machine's: the copy was started to be looked at.
-	j.same(ctx, "restored from the new backup", got.Before, got.After, func(o fixtures.Object) bool { return o.Kind != "setting" })
+	j.same(ctx, "restored from the new backup", e.Record, got.Before, got.After, func(o fixtures.Object) bool { return o.Kind != "setting" })
 }
 
 func hasTable(m *fixtures.Manifest, name string) bool {

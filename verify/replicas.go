@@ -163,7 +163,7 @@ func (r Replicas) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	}
 	j.samePrimary(got.Primary, e.Found)
 	for _, s := range got.Standbys {
-		j.replica(got.Primary, s)
+		j.replica(e, got.Primary, s)
 	}
 	return j.done()
 }
@@ -184,7 +184,7 @@ func (j *judgement) samePrimary(primary, found *fixtures.Manifest) {
 	}
 }
 
-func (j *judgement) replica(primary *fixtures.Manifest, s replica) {
+func (j *judgement) replica(e *Evidence, primary *fixtures.Manifest, s replica) {
 	if s.Manifest == nil {
 		j.fail(reports.Finding{
 			Summary: s.Node + " cannot be read: " + s.Error, Where: reports.Place{Node: s.Node}, Question: reports.InService,
@@ -210,6 +210,7 @@ func (j *judgement) replica(primary *fixtures.Manifest, s replica) {
 				continue
 			case got == nil || isMissing(*got):
 				f.Summary, f.Found = name+" is missing", "no such table"
+			case emptyOnStandby(e, j, s.Node, db.Name, want, *got): // it has said so
 			case got.Damaged:
 				f.Summary, f.Found = name+" is damaged and cannot be read to its end: "+got.Error, got.Error
 			case got.Error != "":

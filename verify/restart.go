@@ -181,7 +181,7 @@ func (r Restart) Judge(ctx context.Context, e *Evidence) reports.CheckResult {
 		return j.done()
 	}
 	j.sameStore(e.Found.Identity, got.Manifest.Identity, hint)
-	j.same(ctx, "after a restart", e.Found, got.Manifest, nil)
+	j.same(ctx, "after a restart", e.Record, e.Found, got.Manifest, nil)
 	j.sameSettings(e.After, got, hint)
 	return j.done()
 }

@@ -87,7 +87,8 @@ func otherStep(e *Evidence) (string, bool) {
 	return "a step that is not in the plan", true
 }
 
-// fixedTable is a table of the recovered store that nobody writes to and that holds rows, as it was at the mark.
+// fixedTable is a table of the recovered store that nobody writes to and that holds rows, as it was at the mark. It may not be
+// empty: that would be no difference.
 func fixedTable(e *Evidence) (database string, t *fixtures.Table) {
 	base := e.untouched().Baseline
 	if base == nil || e.Found == nil {
@@ -98,7 +99,7 @@ func fixedTable(e *Evidence) (database string, t *fixtures.Table) {
 		d := &e.Found.Databases[i]
 		for k := range d.Tables {
 			w := want[tableID{d.Name, d.Tables[k].FullName()}]
-			if w != nil && w.Class == fixtures.Fixed && w.Error == "" && d.Tables[k].Error == "" && d.Tables[k].Rows > 0 && w.Digest == d.Tables[k].Digest {
+			if w != nil && disposable(e, d.Name, *w) == nil && w.Class == fixtures.Fixed && w.Error == "" && d.Tables[k].Error == "" && d.Tables[k].Rows > 0 && w.Digest == d.Tables[k].Digest {
 				return d.Name, &d.Tables[k]
 			}
 		}

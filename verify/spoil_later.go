@@ -17,14 +17,14 @@ func edited[T any](e *Evidence, check string, edit func(*T) bool) bool {
 	return err == nil
 }
 
-// emptyOne takes all rows from the first table that has some and is not the harness's.
-func emptyOne(m *fixtures.Manifest) bool {
+// emptyOne takes all rows from the first table that has some, may not be empty and is not the harness's.
+func emptyOne(e *Evidence, m *fixtures.Manifest) bool {
 	if m == nil {
 		return false
 	}
 	for d := range m.Databases {
 		for i := range m.Databases[d].Tables {
-			if t := &m.Databases[d].Tables[i]; t.Rows > 0 && t.Class != fixtures.Harness {
+			if t := &m.Databases[d].Tables[i]; t.Rows > 0 && t.Class != fixtures.Harness && disposable(e, m.Databases[d].Name, *t) == nil {
 				t.Rows, t.Digest, t.Buckets = 0, fixtures.Digest{}, nil
 				return true
 			}
@@ -34,7 +34,7 @@ func emptyOne(m *fixtures.Manifest) bool {
 }
 
 func lostAtRestart(e *Evidence) (string, bool) {
-	return "a table that is empty after a restart", edited(e, Restart{}.Name(), func(r *restarted) bool { return emptyOne(r.Manifest) })
+	return "a table that is empty after a restart", edited(e, Restart{}.Name(), func(r *restarted) bool { return emptyOne(e, r.Manifest) })
 }
 
 func notStarted(e *Evidence) (string, bool) {
@@ -50,5 +50,5 @@ func notArchivedAgain(e *Evidence) (string, bool) {
 }
 
 func lostInCopy(e *Evidence) (string, bool) {
-	return "a table that is empty in the restored copy", edited(e, Rearmed{}.Name(), func(r *rearmed) bool { return emptyOne(r.After) })
+	return "a table that is empty in the restored copy", edited(e, Rearmed{}.Name(), func(r *rearmed) bool { return emptyOne(e, r.After) })
 }

@@ -255,6 +255,7 @@ func (d *Drill) watch(damaged []faults.Rows) {
 		}
 		canaries = append(canaries, more...)
 	}
+	canaries = slices.DeleteFunc(canaries, d.aboutDisposable)
 	d.rec.Canaries = canaries
 	d.prober.SetCanaries(canaries)
 }

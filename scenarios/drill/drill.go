@@ -123,7 +123,7 @@ func (d *Drill) newRecord() (*reports.Record, error) {
 	return &reports.Record{
 		SchemaVersion: reports.Schema, Run: d.run.ID, Dir: d.dir, Scenario: s.Name, Title: s.Title, Owner: s.Owner, Disaster: s.Disaster,
 		Runbook: s.Runbook, File: s.File, Line: s.Line, Reproduce: s.Reproduce, Seed: s.Seed, Nonce: hex.EncodeToString(nonce),
-		Level: s.Level, Started: d.clock.Zero().UTC(), Host: host(), System: d.sys.Info(), Answers: s.Answers, Waivers: s.Waivers, Tolerate: s.Tolerate, Refreshed: s.Refreshed, Accepted: verify.Accepts(s.Checks), MustRefuse: s.MustRefuse, PlanDigest: s.PlanDigest,
+		Level: s.Level, Started: d.clock.Zero().UTC(), Host: host(), System: d.sys.Info(), Answers: s.Answers, Waivers: s.Waivers, Tolerate: s.Tolerate, Refreshed: s.Refreshed, Disposable: s.Disposable, Accepted: verify.Accepts(s.Checks), MustRefuse: s.MustRefuse, PlanDigest: s.PlanDigest,
 		Objective: reports.Objective{RTOMS: s.Objective.RTO.Milliseconds(), RPOMS: s.Objective.RPO.Milliseconds(), LostWrites: s.Objective.LostWrites, LostRows: s.Objective.LostRows},
 		Service:   reports.Service{IntervalMS: 20, Needed: s.Consecutive},
 	}, nil

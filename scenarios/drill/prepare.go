@@ -211,6 +211,7 @@ func (d *Drill) setCanaries(ctx context.Context, snap fixtures.Snapshot) error {
 			return c.Database == v.Database && (c.Name == v.View || c.Name == v.Database+": "+v.View)
 		})
 	}
+	canaries = slices.DeleteFunc(canaries, d.aboutDisposable)
 	d.rec.Canaries = canaries
 	d.prober.SetCanaries(canaries)
 	return nil

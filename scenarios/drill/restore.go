@@ -75,8 +75,8 @@ func (s RestoreScenario) complete() (RestoreScenario, error) {
 	if s.Level != "" && s.Level != reports.Full {
 		errs = append(errs, fmt.Errorf("RestoreScenario: Level %q: a restored backup is always judged in full", s.Level))
 	}
-	if s.Manifest == "" && (len(s.Allow) > 0 || s.NewSystem || len(s.Refreshed) > 0) {
-		errs = append(errs, errors.New("RestoreScenario: Allow, NewSystem and Refreshed are about a Manifest, and there is none"))
+	if s.Manifest == "" && (len(s.Allow) > 0 || s.NewSystem || len(s.Refreshed) > 0 || len(s.Disposable) > 0) {
+		errs = append(errs, errors.New("RestoreScenario: Allow, NewSystem, Refreshed and Disposable are about a Manifest, and there is none"))
 	}
 	if len(s.Tolerate) > 0 {
 		errs = append(errs, errors.New("RestoreScenario: Tolerate is not for restores: the manifest was taken without it, and its digests are of every column to the last bit"))

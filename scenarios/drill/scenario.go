@@ -66,6 +66,12 @@ type Scenario struct {
 	// service clock does not ask about them. One that the mark does not know makes the drill inconclusive.
 	Refreshed []reports.RefreshedView
 
+	// Disposable are tables that lose their rows with the server by their definition, each with a reason, which reports show:
+	// unlogged ones of PostgreSQL, and those of the engine MEMORY. They may hold the rows of the mark or none at all. The service
+	// clock does not ask about them. One that is of no such kind at the mark, or that the mark does not know, makes the drill
+	// inconclusive.
+	Disposable []reports.Disposable
+
 	proof []verify.Check // which see the damage: whatever the level, that is read in full
 
 	// MinAcknowledged is how many writes must be acknowledged before a mark, and again between the service's return
@@ -145,6 +151,11 @@ func (s Scenario) complete() (Scenario, error) {
 	for _, v := range s.Refreshed {
 		if v.Database == "" || v.View == "" || strings.TrimSpace(v.Reason) == "" {
 			errs = append(errs, fmt.Errorf("Scenario.Refreshed: %+v: want a database, a view (schema.view), and why a refresh is right", v))
+		}
+	}
+	for _, t := range s.Disposable {
+		if err := t.Valid(); err != nil {
+			errs = append(errs, fmt.Errorf("Scenario.Disposable: %w", err))
 		}
 	}
 	s.Title = cmp.Or(s.Title, s.Name)
