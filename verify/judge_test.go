@@ -179,6 +179,28 @@ func TestUnreadableStructureIsNoDamage(t *testing.T) {
 	}
 }
 
+// TestLostSlots: only where a server was mended in its place is a slot that is gone a loss of the recovery's.
+func TestLostSlots(t *testing.T) {
+	for _, c := range []struct {
+		system, branch string
+		want           reports.Outcome
+	}{{"7301", "1", reports.Failed}, {"7301", "2", reports.Passed}, {"9999", "1", reports.Passed}} {
+		s := newScene(t, plot{clients: 1, rate: 1})
+		s.found.identity.System, s.found.identity.Branch = c.system, c.branch
+		s.found.remove("logical slot")
+		r := Structure{}.Judge(context.Background(), s.build())
+		if r.Outcome != c.want || r.Total != 1 || r.Findings[0].Hint != slotHint || r.Findings[0].Wanted == "" {
+			t.Errorf("system %s, branch %s: %s", c.system, c.branch, describeResults([]reports.CheckResult{r}))
+		}
+	}
+	s := newScene(t, plot{clients: 1, rate: 1})
+	s.found.remove("logical slot")
+	s.found.objects = append(s.found.objects, fixtures.Object{Kind: "logical slot", Name: "unreadable", Definition: "permission denied"})
+	if r := (Structure{}).Judge(context.Background(), s.build()); r.Outcome != reports.Inconclusive || r.Total != 1 {
+		t.Errorf("slots that cannot be read: %s", describeResults([]reports.CheckResult{r}))
+	}
+}
+
 func TestAllowances(t *testing.T) {
 	s := newScene(t, plot{clients: 1, rate: 1, beside: true})
 	s.found.identity.System, s.found.identity.Branch = "9999", "1"

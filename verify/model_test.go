@@ -93,6 +93,7 @@ func shopModel() *model {
 			{Kind: "role", Name: "app", Definition: "login"},
 			{Kind: "setting", Name: "max_connections", Definition: "100"},
 			{Kind: "database", Name: "shop", Definition: "UTF8 C.UTF-8"},
+			{Kind: "logical slot", Name: "cdc", Definition: "database shop; plugin pgoutput"},
 		},
 	}
 }
@@ -130,6 +131,13 @@ func (d *modelDatabase) object(kind string) *fixtures.Object {
 		}
 	}
 	panic("no object " + kind)
+}
+
+// remove takes away what belongs to the server as a whole.
+func (m *model) remove(kind string) {
+	server := modelDatabase{objects: m.objects}
+	server.remove(kind)
+	m.objects = server.objects
 }
 
 func (d *modelDatabase) remove(kind string) {

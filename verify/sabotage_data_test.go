@@ -140,6 +140,13 @@ func lostStructure() []sabotage {
 		{id: "D15", what: "a collation changed", do: server(func(m *model) { m.objects[2].Definition = "UTF8 en_US.UTF-8" })},
 		{id: "D17", what: "a table became unlogged", do: change("table", "unlogged heap")},
 		{id: "D19", what: "a row policy is missing", do: lose("policy")},
+		{id: "D21", what: "a server that was mended in its place has lost a consumer's slot", do: func(s *scene) {
+			s.found.identity.Branch = s.base.identity.Branch
+			s.found.remove("logical slot")
+		}},
+		{id: "D21", what: "a restored server has a slot that nobody reads", do: server(func(m *model) {
+			m.objects = append(m.objects, fixtures.Object{Kind: "logical slot", Name: "left", Definition: "database shop; plugin pgoutput"})
+		})},
 		{id: "E1", what: "a role is missing", do: server(func(m *model) { m.objects = m.objects[1:] })},
 		{id: "E2", what: "a grant is missing", do: change("grant", "SELECT")},
 		{id: "E4", what: "the restoring user owns a table", do: change("owner", "postgres")},

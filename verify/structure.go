@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/recoverydrill/gameday/fixtures"
@@ -62,7 +63,7 @@ func (s Structure) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	}
 	j := judging(what)
 	j.res.Questions = []reports.Question{reports.BackedUp, reports.Harmless}
-	s.compare(j, "", e.Baseline.Objects, e.Found.Objects)
+	s.compare(j, "", slotsApart(j, e), e.Found.Objects)
 	found := map[string]fixtures.Database{}
 	for _, db := range e.Found.Databases {
 		found[db.Name] = db
@@ -154,6 +155,34 @@ func (s Structure) compare(j *judgement, database string, want, got []fixtures.O
 	}
 }
 
+// logicalSlot is the kind of the logical replication slots, in each of which lies how far a consumer of changes has read.
+const logicalSlot = "logical slot"
+
+const slotHint = "recreate the slot before anybody writes and let its consumer copy everything anew: what was written since it last read is in no new slot"
+
+// slotsApart is what the server had at the mark, without the logical slots that a recovery has rightly lost, which are noted: a
+// backup holds none, and a standby that is promoted has none of its own. Where a server was mended in its place, system and
+// branch are the mark's, and a lost slot is a consumer's lost position.
+func slotsApart(j *judgement, e *Evidence) []fixtures.Object {
+	want, got := e.Baseline.Identity, e.Found.Identity
+	if want.System == got.System && want.Branch == got.Branch {
+		return e.Baseline.Objects
+	}
+	var rest []fixtures.Object
+	for _, w := range e.Baseline.Objects {
+		same := func(g fixtures.Object) bool { return g.Kind == w.Kind && (g.Name == w.Name || g.Name == unreadable) }
+		if w.Kind != logicalSlot || slices.ContainsFunc(e.Found.Objects, same) {
+			rest = append(rest, w)
+			continue
+		}
+		j.note(reports.Finding{
+			Summary: fmt.Sprintf("%s %s is gone, as after every restore and promotion", w.Kind, w.Name), Where: reports.Place{Object: w.Kind + " " + w.Name},
+			Wanted: w.Definition, Found: "no such slot", Hint: slotHint, Question: reports.Harmless,
+		})
+	}
+	return rest
+}
+
 const unreadable = fixtures.UnreadableObject
 
 // unreadKinds finds the kinds of objects that could not be listed after the recovery: what became of them is not known.
@@ -200,6 +229,9 @@ func (s Structure) differ(j *judgement, database, how string, o fixtures.Object,
 		Summary: fmt.Sprintf("%s %s %s", o.Kind, o.Name, how), Where: reports.Place{Database: database, Object: o.Kind + " " + o.Name},
 		Wanted: wanted, Found: found, Question: reports.Harmless,
 		Hint: "compare what the backup tool copies with what it leaves out (roles, settings, disabled triggers, statistics)",
+	}
+	if o.Kind == logicalSlot {
+		f.Hint = slotHint
 	}
 	if database != "" {
 		f.Summary = fmt.Sprintf("%s: %s", database, f.Summary)

@@ -28,6 +28,7 @@ func cleanTwins() []sabotage {
 			}
 		})},
 		{id: "M", what: "the timeline is the same", do: func(s *scene) { s.found.identity.Branch = "1" }},
+		{id: "M", what: "a restored server has no slot", do: func(s *scene) { s.found.remove("logical slot") }},
 		{id: "M", what: "another minor version, size and position", do: onEvidence(func(e *Evidence) {
 			e.Found.ServerVersion, e.Found.Position = "17.3", "0/9000000"
 			tableOf(e.Found, "payments").Bytes *= 3
