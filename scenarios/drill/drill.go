@@ -39,6 +39,7 @@ type Drill struct {
 	prober *probe.Prober
 
 	marks    map[string]*taken
+	changed  bool               // the dataset, after the backup
 	latest   *taken             // the last mark before the fault: what proof and verification compare with
 	spoiled  []faults.Rows      // what was damaged, as far as the service clock can ask about it
 	damaged  *fixtures.Manifest // what the proof of the damage found; nil where nobody surveyed

@@ -85,7 +85,8 @@ func (d *Drill) acknowledged(ctx context.Context, n int64) error {
 }
 
 // Mark takes a mark: it holds traffic for an instant, so that mark, ledger and manifest speak of the same state, and
-// returns when the log that holds the mark is in the vault and the manifest is written.
+// returns when the log that holds the mark is in the vault and the manifest is written. Before the first one the dataset is
+// changed, if it is [fixtures.Changing]: a backup that was taken before does not hold that, and the log must.
 func (d *Drill) Mark(ctx context.Context, label string) (fixtures.Mark, error) {
 	if err := d.before("Mark", "Traffic", "a mark without acknowledged writes proves nothing", d.driver != nil); err != nil {
 		return fixtures.Mark{}, d.refused(err)
@@ -95,6 +96,9 @@ func (d *Drill) Mark(ctx context.Context, label string) (fixtures.Mark, error) {
 	}
 	if _, ok := d.marks[label]; ok || label == "" {
 		return fixtures.Mark{}, d.refused(fmt.Errorf("mark %q: a mark needs a label of its own", label))
+	}
+	if err := d.change(ctx); err != nil {
+		return fixtures.Mark{}, err
 	}
 	var t *taken
 	err := d.phase(ctx, "mark", func(ctx context.Context) (err error) {
@@ -110,6 +114,31 @@ func (d *Drill) Mark(ctx context.Context, label string) (fixtures.Mark, error) {
 		return fixtures.Mark{}, err
 	}
 	return t.mark, d.save()
+}
+
+// changeLimit is what changing a dataset may take: the time is the drill's.
+const changeLimit = 30 * time.Second
+
+// change lets the dataset be changed, once in a drill.
+func (d *Drill) change(ctx context.Context) error {
+	c, ok := d.sys.(fixtures.Changer)
+	if !ok || d.changed {
+		return nil
+	}
+	return d.phase(ctx, "change", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, changeLimit, overdue(changeLimit))
+		defer cancel()
+		d.changed = true
+		what, err := c.Change(ctx)
+		if err != nil {
+			return fmt.Errorf("change the dataset: %w", err)
+		}
+		if what == "" {
+			what = "nothing: the dataset has no later changes, and whether a log brings back more than traffic's rows is not tried"
+		}
+		d.detail("%s", what)
+		return nil
+	})
 }
 
 func (d *Drill) mark(ctx context.Context, label string) (*taken, error) {

@@ -80,8 +80,8 @@ var _ = Describe("a logical dump", Label("pgdump"), func() {
 		alone.Spares = 0
 		d := suite.Begin(ctx, suite.Start(ctx, alone), schema)
 		Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
-		Expect(d.Backup(ctx)).To(Succeed())
 		d.Mark(ctx, "before the drop")
+		Expect(d.Backup(ctx)).To(Succeed())
 		Expect(d.Break(ctx, faults.DropSchema("billing"))).To(Succeed())
 		Expect(d.Recover(ctx, pgdump.Schema("shop", "billing"))).To(Succeed())
 		Expect(d.Verify(ctx)).To(suite.HavePassed())

@@ -21,7 +21,7 @@ const (
 	asConfigured = `setsid "$server" --defaults-file="$config"`
 )
 
-// flagshipLog are the five ways to break the flagship's script for MySQL and MariaDB, as those for PostgreSQL.
+// flagshipLog are the ways to break the flagship's script for MySQL and MariaDB, as those for PostgreSQL.
 var flagshipLog = map[string]broken{
 	"restores nothing and exits 0": flagship["restores nothing and exits 0"],
 	"stops 30 s too early": {
@@ -54,6 +54,15 @@ var flagshipLog = map[string]broken{
 	"loses one table": {
 		edits: []edit{{"\nREMOTE\n\n", "\nsql 'SET foreign_key_checks = 0; DROP TABLE shop.order_lines'\nREMOTE\n\n"}},
 		check: "contents", finding: `shop\.order_lines.* missing`,
+	},
+	// The database that clients write to all day is there to the last row. What a release and the neighbours wrote after the
+	// backup is not: nothing but the dataset's later changes tells.
+	"replays the log of one database alone": {
+		edits: []edit{
+			{`"$binlog" --verify`, `"$binlog" --database=gameday --verify`},
+			believes,
+		},
+		check: "contents", finding: `(shop\.vouchers|billing\.reminders|archive\.years).* missing`,
 	},
 }
 
