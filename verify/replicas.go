@@ -13,12 +13,13 @@ import (
 	"github.com/recoverydrill/gameday/reports"
 )
 
-// Replicas wants every standby to follow the server that clients reach, and to hold what it holds. It waits until each has
-// applied everything, and surveys all of them with traffic stopped. A standby from which clients are served is none any
-// more. It is for scenarios whose standbys are to be there afterwards; name it beside the default checks.
+// Replicas wants every standby to follow the server that clients reach, to hold what it holds, rows and structure, and to
+// refuse clients' writes. It waits until each has applied everything, and surveys all of them with traffic stopped. A standby
+// from which clients are served is none any more. It is for scenarios whose standbys are to be there afterwards; name it
+// beside the default checks.
 //
-// It sees what a survey sees: every row, and an index that has more or fewer entries than its table has rows. What else may be
-// wrong with an index is not seen.
+// It sees what a survey sees: every row, every object, and an index that has more or fewer entries than its table has rows.
+// What else may be wrong with an index is not seen. A standby's settings are its own and are not compared.
 type Replicas struct {
 	// Limit is how long the survey of all standbys may take; default 3 min.
 	Limit time.Duration
@@ -34,7 +35,7 @@ func (Replicas) Name() string { return "replicas" }
 
 // Promise is what a passed check means.
 func (Replicas) Promise() string {
-	return "every standby follows the server that clients reach, and holds exactly the rows that it holds"
+	return "every standby follows the server that clients reach, holds exactly the rows and the structure that it holds, and takes no writes of clients"
 }
 
 // replicas is what was collected.
@@ -49,6 +50,7 @@ type replica struct {
 	Node     string             `json:"node"`
 	Error    string             `json:"error,omitempty"` // why it could not be read
 	Manifest *fixtures.Manifest `json:"manifest,omitempty"`
+	Writes   *fenced            `json:"writes,omitempty"` // what became of a client's write; nil where nobody sent one
 }
 
 // Collect surveys the primary and every standby with one nonce.
@@ -111,6 +113,8 @@ func (r Replicas) Collect(ctx context.Context, sys fixtures.System) ([]byte, err
 				return nil, err
 			}
 			one.Error = err.Error()
+		} else {
+			one.Writes = writeTo(ctx, sys, one.Node, at)
 		}
 		got.Standbys = append(got.Standbys, one)
 	}
@@ -131,7 +135,7 @@ func surveyOne(ctx context.Context, s fixtures.Surveyor, at string, o fixtures.S
 
 // Judge compares the manifests.
 func (r Replicas) Judge(_ context.Context, e *Evidence) reports.CheckResult {
-	const what = "tables of standbys"
+	const what = "tables and objects of standbys"
 	data := e.Extra[r.Name()]
 	if len(data) == 0 {
 		return inconclusive(what, unsure("nobody looked at the standbys"))
@@ -163,7 +167,11 @@ func (r Replicas) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	}
 	j.samePrimary(got.Primary, e.Found)
 	for _, s := range got.Standbys {
-		j.replica(e, got.Primary, s)
+j.replica(e, got.Primary, s)
+		if s.Manifest != nil {
+			j.likeness(got.Primary, s)
+			j.refusesWrites(s)
+		}
 	}
 	return j.done()
 }

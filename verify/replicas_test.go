@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,12 @@ import (
 func replicated(t *testing.T) (*Evidence, *replicas) {
 	t.Helper()
 	e := newScene(t, plot{}).build()
-	return e, &replicas{Primary: e.Found, Standbys: []replica{{Node: "standby-1", Manifest: again(t, e.Found)}, {Node: "standby-2", Manifest: again(t, e.Found)}}}
+	return e, &replicas{Primary: e.Found, Standbys: []replica{soundStandby(t, e, "standby-1"), soundStandby(t, e, "standby-2")}}
+}
+
+func soundStandby(t *testing.T, e *Evidence, node string) replica {
+	t.Helper()
+	return replica{Node: node, Manifest: again(t, e.Found), Writes: &fenced{Node: node, Refused: "read-only"}}
 }
 
 func again(t *testing.T, m *fixtures.Manifest) *fixtures.Manifest {
@@ -46,6 +52,53 @@ func one(t *testing.T, m *fixtures.Manifest, class fixtures.Class) *fixtures.Tab
 	return nil
 }
 
+func objectOf(t *testing.T, m *fixtures.Manifest, kind string) *fixtures.Object {
+	t.Helper()
+	for d := range m.Databases {
+		for i := range m.Databases[d].Objects {
+			if o := &m.Databases[d].Objects[i]; o.Kind == kind {
+				return o
+			}
+		}
+	}
+	t.Fatalf("no %s", kind)
+	return nil
+}
+
+func lose(t *testing.T, m *fixtures.Manifest, kind string) {
+	t.Helper()
+	lost := *objectOf(t, m, kind)
+	for d := range m.Databases {
+		m.Databases[d].Objects = slices.DeleteFunc(m.Databases[d].Objects, func(o fixtures.Object) bool { return o.Kind == lost.Kind && o.Name == lost.Name })
+	}
+}
+
+// TestEventsOfAReplica: what a replica disables because it is one is no difference, and what differs besides is.
+func TestEventsOfAReplica(t *testing.T) {
+	const (
+		runs    = "enabled; CREATE DEFINER=`o`@`%` EVENT `e` ON SCHEDULE EVERY 1 DAY STARTS '2037-12-31' ON COMPLETION PRESERVE ENABLE COMMENT 'x' DO SELECT 'ON COMPLETION PRESERVE ENABLE'; utf8mb4"
+		replica = "slaveside_disabled; CREATE DEFINER=`o`@`%` EVENT `e` ON SCHEDULE EVERY 1 DAY STARTS '2037-12-31' ON COMPLETION PRESERVE DISABLE ON SLAVE COMMENT 'x' DO SELECT 'ON COMPLETION PRESERVE ENABLE'; utf8mb4"
+	)
+	mysql := strings.NewReplacer("slaveside_disabled", "replica_side_disabled", "ON SLAVE", "ON REPLICA").Replace(replica)
+	off := strings.NewReplacer("enabled;", "disabled;", "ENABLE COMMENT", "DISABLE COMMENT").Replace(runs)
+	for _, c := range []struct {
+		what, primary, standby string
+		same                   bool
+	}{
+		{"as on the primary", runs, runs, true}, {"disabled on a replica of MariaDB", runs, replica, true}, {"disabled on a replica of MySQL", runs, mysql, true},
+		{"disabled everywhere", off, off, true}, {"disabled by hand on the replica", runs, off, false}, {"disabled on the primary", off, replica, true}, {"held back on the primary alone", replica, runs, false},
+		{"another schedule", runs, strings.Replace(replica, "1 DAY", "2 DAY", 1), false}, {"another body", runs, strings.Replace(replica, "SELECT 'ON COMPLETION PRESERVE ENABLE'", "SELECT 'ON COMPLETION PRESERVE DISABLE ON SLAVE'", 1), false},
+	} {
+		event := func(definition string) []fixtures.Object {
+			return []fixtures.Object{{Kind: "event", Name: "shop.e", Definition: definition}}
+		}
+		want, got := likeObjects("mysql", event(c.primary), event(c.standby))
+		if same := want[0].Definition == got[0].Definition; same != c.same {
+			t.Errorf("%s: the same is %t:\n%s\n%s", c.what, same, want[0].Definition, got[0].Definition)
+		}
+	}
+}
+
 func TestStandbysMustHoldWhatThePrimaryHolds(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -64,6 +117,35 @@ func TestStandbysMustHoldWhatThePrimaryHolds(t *testing.T) {
 		{"a column is another", func(r *replicas) {
 			one(t, r.Standbys[0].Manifest, fixtures.Fixed).Columns[0].Type = "money"
 		}, reports.Failed, "has other columns"},
+		{"an index is missing", func(r *replicas) { lose(t, r.Standbys[1].Manifest, "index") }, reports.Failed, "standby-2: shop: index public.payments_at is missing"},
+		{"a trigger is another", func(r *replicas) { objectOf(t, r.Standbys[0].Manifest, "trigger").Definition = "disabled" }, reports.Failed, "standby-1: shop: trigger"},
+		{"an account is missing", func(r *replicas) { r.Standbys[0].Manifest.Objects = r.Standbys[0].Manifest.Objects[1:] }, reports.Failed, "standby-1: role app is missing"},
+		{"an account is not the primary's", func(r *replicas) {
+			r.Standbys[0].Manifest.Objects = append(r.Standbys[0].Manifest.Objects, fixtures.Object{Kind: "role", Name: "sync", Definition: "superuser"})
+		}, reports.Failed, "standby-1: role sync is not on the primary"},
+		{"a database without tables is missing", func(r *replicas) {
+			r.Primary.Databases = append(slices.Clone(r.Primary.Databases), fixtures.Database{Name: "later", Objects: []fixtures.Object{{Kind: "schema", Name: "public"}}})
+		}, reports.Failed, "standby-1: database later is missing"},
+		{"a database is not the primary's", func(r *replicas) {
+			r.Standbys[1].Manifest.Databases = append(r.Standbys[1].Manifest.Databases, fixtures.Database{Name: "old"})
+		}, reports.Failed, "standby-2: database old is not on the primary"},
+		{"objects of a kind could not be listed", func(r *replicas) {
+			db := &r.Standbys[0].Manifest.Databases[0]
+			db.Objects = append(db.Objects, fixtures.Object{Kind: "policy", Name: fixtures.UnreadableObject, Definition: "timeout"})
+		}, reports.Inconclusive, "objects of kind policy could not be read: timeout"},
+		{"a sequence went back", func(r *replicas) { objectOf(t, r.Standbys[0].Manifest, "sequence").AtLeast = new(int64(1)) }, reports.Failed, "went back by"},
+		{"a sequence is as far as the log", func(r *replicas) { *objectOf(t, r.Standbys[0].Manifest, "sequence").AtLeast += 32 }, reports.Passed, ""},
+		{"a counter of MySQL forgot what it skipped", func(r *replicas) {
+			r.Primary.Engine = "mysql"
+			objectOf(t, r.Standbys[0].Manifest, "sequence").AtLeast = new(int64(1))
+		}, reports.Passed, ""},
+		{"settings are a standby's own", func(r *replicas) {
+			r.Standbys[0].Manifest.Objects = append(r.Standbys[0].Manifest.Objects, fixtures.Object{Kind: "setting", Name: "relay_log_recovery", Definition: "ON"})
+		}, reports.Passed, ""},
+		{"it takes writes", func(r *replicas) { r.Standbys[1].Writes = &fenced{Accepted: true} }, reports.Failed, "standby-2 takes writes of clients"},
+		{"nobody could tell whether it takes writes", func(r *replicas) { r.Standbys[1].Writes = &fenced{Unclear: "timeout"} }, reports.Inconclusive, "is not known: timeout"},
+		{"nobody asked whether it takes writes", func(r *replicas) { r.Standbys[1].Writes = nil }, reports.Inconclusive, "nobody asked whether standby-2 takes writes"},
+		{"nothing is known of a write", func(r *replicas) { r.Standbys[1].Writes = &fenced{} }, reports.Inconclusive, "nobody knows what became of a write"},
 		{"a table could not be read for another reason", func(r *replicas) {
 			one(t, r.Standbys[0].Manifest, fixtures.Fixed).Error = "connection lost"
 		}, reports.Inconclusive, "could not be read: connection lost"},

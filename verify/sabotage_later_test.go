@@ -29,7 +29,7 @@ func collectedSound(t *testing.T, e *Evidence) {
 		}
 	}
 	for name, collected := range map[string]any{
-		Replicas{}.Name(): replicas{Primary: e.Found, Standbys: []replica{{Node: "standby-1", Manifest: again(t, e.Found)}}},
+		Replicas{}.Name(): replicas{Primary: e.Found, Standbys: []replica{soundStandby(t, e, "standby-1")}},
 		Archive{}.Name():  archived{Files: []string{"000000020000000000000005", "000000020000000000000006", "000000020000000000000007"}},
 		Fenced{}.Name():   []fenced{{Node: "primary", Refused: "read-only", Started: true}, {Node: "standby-1", Serving: true, Accepted: true}},
 		Restart{}.Name():  restarted{Node: "spare", Manifest: afterwards(again(t, e.Found)), Durability: e.After},
@@ -72,6 +72,17 @@ func wrongLater() []sabotage {
 	return []sabotage{
 		{"G5", "a row of the standby is another one", "replicas", plot{}, standby(func(r *replica) { rewritten(tableOf(r.Manifest, "payments"), 1000) }), f},
 		{"G6", "the standby does not follow", "replicas", plot{}, collected(Replicas{}, func(r *replicas) { r.Follow = "standby-1 has applied 0/1" }), f},
+		{"G7", "the standby was rebuilt by a dump without its indexes", "replicas", plot{}, standby(func(r *replica) {
+			for i := range r.Manifest.Databases {
+				db := &r.Manifest.Databases[i]
+				db.Objects = slices.DeleteFunc(db.Objects, func(o fixtures.Object) bool { return o.Kind == "index" })
+			}
+		}), f},
+		{"G7", "the standby was rebuilt without accounts", "replicas", plot{}, standby(func(r *replica) {
+			r.Manifest.Objects = slices.DeleteFunc(r.Manifest.Objects, func(o fixtures.Object) bool { return o.Kind == "role" })
+		}), f},
+		{"G13", "the standby takes writes", "replicas", plot{}, standby(func(r *replica) { r.Writes = &fenced{Accepted: true} }), f},
+		{"Z3", "nobody asked the standby whether it takes writes", "replicas", plot{}, standby(func(r *replica) { r.Writes = nil }), any},
 		{"G9", "the standby is gone", "replicas", plot{}, standby(func(r *replica) { r.Manifest, r.Error = nil, "connection refused" }), f},
 		{"Z3", "nobody looked at the standbys", "replicas", plot{}, nobody(Replicas{}), any},
 

@@ -28,7 +28,7 @@ var spoils = map[string][]spoil{
 	CutOver{}.Name():     {leftCut},
 	Service{}.Name():     {wrongAnswer, nobodyAsked},
 	Objectives{}.Name():  {tooLate, tooMuchLost},
-	Replicas{}.Name():    {divergedStandby},
+	Replicas{}.Name():    {divergedStandby, standbyWithoutObject, standbyTakesWrites},
 	Archive{}.Name():     {stuckArchive, archiveGap},
 	Fenced{}.Name():      {secondPrimary},
 	Counts{}.Name():      {lostRow, lostTable},

@@ -142,28 +142,64 @@ func tooMuchLost(e *Evidence) (string, bool) {
 	return what + ", where none may be", ok && effectNS(e.Record) > 0
 }
 
-func divergedStandby(e *Evidence) (string, bool) {
+// editStandby makes the first standby wrong for which edit finds an occasion.
+func editStandby(e *Evidence, edit func(s *replica) (string, bool)) (string, bool) {
 	name := Replicas{}.Name()
 	var got replicas
 	if json.Unmarshal(e.Extra[name], &got) != nil {
 		return "", false
 	}
-	for _, s := range got.Standbys {
+	for i := range got.Standbys {
+		s := &got.Standbys[i]
 		if s.Manifest == nil {
 			continue
 		}
+		if what, ok := edit(s); ok {
+			b, err := json.Marshal(got)
+			e.Extra[name] = b
+			return what + " on " + s.Node, err == nil
+		}
+	}
+	return "", false
+}
+
+func divergedStandby(e *Evidence) (string, bool) {
+	return editStandby(e, func(s *replica) (string, bool) {
 		for _, d := range s.Manifest.Databases {
 			for i := range d.Tables {
 				if t := &d.Tables[i]; t.Class == fixtures.Fixed && t.Error == "" && t.Rows > 0 {
 					rewritten(t, t.Rows)
-					b, err := json.Marshal(got)
-					e.Extra[name] = b
-					return fmt.Sprintf("one row of %s with another digest on %s", tableName(d.Name, *t), s.Node), err == nil
+					return fmt.Sprintf("one row of %s with another digest", tableName(d.Name, *t)), true
 				}
 			}
 		}
-	}
-	return "", false
+		return "", false
+	})
+}
+
+func standbyWithoutObject(e *Evidence) (string, bool) {
+	return editStandby(e, func(s *replica) (string, bool) {
+		for i := range s.Manifest.Databases {
+			d := &s.Manifest.Databases[i]
+			for at, o := range d.Objects {
+				if theirOwn[o.Kind] == "" {
+					d.Objects = slices.Delete(d.Objects, at, at+1)
+					return fmt.Sprintf("no %s %s", o.Kind, o.Name), true
+				}
+			}
+		}
+		return "", false
+	})
+}
+
+func standbyTakesWrites(e *Evidence) (string, bool) {
+	return editStandby(e, func(s *replica) (string, bool) {
+		if s.Writes == nil {
+			return "", false
+		}
+		s.Writes.Accepted, s.Writes.Refused = true, ""
+		return "a client's write", true
+	})
 }
 
 func editArchive(e *Evidence, edit func(a *archived) (string, bool)) (string, bool) {

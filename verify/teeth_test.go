@@ -164,11 +164,11 @@ func TestTeethOfCollectingChecks(t *testing.T) {
 		}
 		e.Extra[name] = b
 	}
-	put("replicas", replicas{Primary: &primary, Standbys: []replica{{Node: "standby-1", Manifest: &standby}}})
+	put("replicas", replicas{Primary: &primary, Standbys: []replica{{Node: "standby-1", Manifest: &standby, Writes: &fenced{Refused: "read only"}}}})
 	put("archive", archived{Files: []string{"000000010000000000000001", "000000010000000000000002", "000000010000000000000003"}})
 	put("fenced", []fenced{{Node: "primary", Serving: true, Accepted: true}, {Node: "standby-1", Refused: "read only"}})
 	checks := []Check{Replicas{}, Archive{}, Fenced{}}
-	if rec := withTeeth(e, checks); rec.Outcome != reports.Passed || rec.Teeth.Evidence.Tried != 4 || len(rec.Teeth.Evidence.Untested) > 0 {
+	if rec := withTeeth(e, checks); rec.Outcome != reports.Passed || rec.Teeth.Evidence.Tried != 6 || len(rec.Teeth.Evidence.Untested) > 0 {
 		t.Errorf("outcome %s, %+v%s", rec.Outcome, rec.Teeth.Evidence, describeResults(rec.Checks))
 	}
 	for i, c := range checks {

@@ -42,6 +42,7 @@ func classGH() []Entry {
 			drill(mariadb, promotionM+"does not fence the old primary"),
 		onReplicas(entry("G5", "a replica holds other rows", servers, "replicas")),
 		onReplicas(entry("G6", "a replica does not follow", servers, "replicas").drill(postgres, "the rebuild of a standby is caught when it leaves the standby behind")),
+		onReplicas(entry("G7", "a replica has other structure, or other accounts", servers, "replicas").drill(mariadb, "the rebuild of a replica is caught when it leaves triggers, an index and an account out")),
 		entry("G8", "the standby that lags behind was promoted", servers, "ledger").
 			drill(postgres, promotion+"takes the standby that lags behind").
 			drill(mariadb, promotionM+"takes the replica that lags behind", promotionM+"does not let the replica apply its relay log").
@@ -50,6 +51,7 @@ func classGH() []Entry {
 		entry("G10", "the way for reading leads to old rows", everyEngine, "service").not("a drill's clients have one way to the store, for reading and writing", everyEngine...),
 		entry("G11", "another database of the server was rolled back", servers, "contents"),
 		entry("G12", "the restore wrote over a neighbour", servers, "contents"),
+		onReplicas(entry("G13", "a replica takes writes of clients", servers, "replicas").drill(mariadb, "the rebuild of a replica is caught when it leaves the replica open for writes")),
 		entry("G14", "a cache, an index or a queue is ahead of the database", everyEngine, "replay").
 			not("the check asks no engine: what is derived is a file in the shipped scenario, whatever its source is", servers...).
 			drill(sqlite, ofReplay+"loses an event and goes on", ofReplay+"starts one event too late", ofReplay+"applies an event twice"),
