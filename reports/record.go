@@ -103,6 +103,9 @@ type Accepted struct {
 	NewSystem  bool      `json:"new_system,omitempty"`  // a new system identifier: a logical restore
 	SameBranch bool      `json:"same_branch,omitempty"` // a new store that continues the old one's branch of history: a copy
 	Allow      []Allowed `json:"allow,omitempty"`       // differences of structure
+
+	// LastStandby is why clients may be sent to the only standby, so that none is left.
+	LastStandby string `json:"last_standby,omitempty"`
 }
 
 // Host is where the harness ran.

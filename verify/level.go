@@ -82,13 +82,15 @@ func Accepts(checks []Check) *reports.Accepted {
 			a.NewSystem = c.AllowNewSystem
 		case CutOver:
 			a.SameBranch = c.SameBranch
+		case Replicas:
+			a.LastStandby = c.MayBeLast
 		case Structure:
 			for _, t := range c.Allow {
 				a.Allow = append(a.Allow, reports.Allowed{Kind: t.Kind, Name: t.Name, Reason: t.Reason})
 			}
 		}
 	}
-	if !a.NewSystem && !a.SameBranch && len(a.Allow) == 0 {
+	if !a.NewSystem && !a.SameBranch && a.LastStandby == "" && len(a.Allow) == 0 {
 		return nil
 	}
 	return &a
@@ -101,7 +103,10 @@ func Accepting(checks []Check, a *reports.Accepted) []Check {
 	}
 	checks = slices.Clone(checks)
 	for i, c := range checks {
-		switch c.(type) {
+		switch c := c.(type) {
+		case Replicas:
+			c.MayBeLast = a.LastStandby
+			checks[i] = c
 		case Identity:
 			checks[i] = Identity{AllowNewSystem: a.NewSystem}
 		case CutOver:

@@ -166,7 +166,8 @@ func TestWhatADrillAcceptsIsKept(t *testing.T) {
 			own[i] = Structure{Allow: []Tolerance{{Kind: "setting", Name: "x", Reason: "y"}}}
 		}
 	}
-	if again := Accepting(Default(), Accepts(own)); !reflect.DeepEqual(again, own) {
+	own = append(own, Replicas{MayBeLast: "z"})
+	if again := Accepting(append(Default(), Replicas{}), Accepts(own)); !reflect.DeepEqual(again, own) {
 		t.Errorf("got %+v, want %+v", again, own)
 	}
 	if a := Accepts(Default()); a != nil {

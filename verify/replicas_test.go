@@ -153,7 +153,7 @@ func TestStandbysMustHoldWhatThePrimaryHolds(t *testing.T) {
 			r.Standbys[1].Manifest, r.Standbys[1].Error = nil, "connection refused"
 		}, reports.Failed, "standby-2 cannot be read: connection refused"},
 		{"a standby lags for ever", func(r *replicas) { r.Follow = "standby-2 has applied 0/1" }, reports.Failed, "not every standby follows: standby-2"},
-		{"the only standby serves now", func(r *replicas) { r.Standbys, r.Serving = nil, "standby-1" }, reports.Passed, "was the only standby"},
+		{"the only standby serves now", func(r *replicas) { r.Standbys, r.Serving = nil, "standby-1" }, reports.Inconclusive, "was the only standby"},
 		{"there is no standby", func(r *replicas) { r.Standbys = nil }, reports.Inconclusive, "has no standby"},
 		{"the primary was not read", func(r *replicas) { r.Primary = nil }, reports.Inconclusive, "no manifest of the primary"},
 		{"they were compared with another primary", func(r *replicas) {
@@ -173,6 +173,11 @@ func TestStandbysMustHoldWhatThePrimaryHolds(t *testing.T) {
 		wants(t, c.name, e, Replicas{}, c.outcome, c.finding)
 	}
 	e, _ := replicated(t)
+	b := marshalled(t, replicas{Primary: e.Found, Serving: "standby-1"})
+	e.Extra = map[string][]byte{"replicas": b}
+	wants(t, "the only standby may serve", e, Replicas{MayBeLast: "built anew on Monday"}, reports.Passed, "which is accepted: built anew on Monday")
+	wants(t, "a reason without words", e, Replicas{MayBeLast: " "}, reports.Inconclusive, "was the only standby")
+	e.Extra = nil
 	wants(t, "nobody looked", e, Replicas{}, reports.Inconclusive, "nobody looked")
 }
 

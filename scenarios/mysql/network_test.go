@@ -75,6 +75,7 @@ var _ = Describe("a blind health check", Label("no-damage", "owner=platform"), f
 			Disaster:  "The primary's machine is off the network: the health check is right this time.",
 			Answers:   []reports.Question{reports.InService, reports.Plan, reports.InTime},
 			Objective: drill.Objective{RTO: time.Minute, RPO: 5 * time.Second},
+			Checks:    append(verify.Default(), verify.Replicas{MayBeLast: onlyStandby}),
 			Runbook:   "scenarios/mysql/promote-if-gone.sh",
 		}
 		It("is believed when nobody else sees the primary either, on "+engine, suite.About(gone), Label("full"), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
@@ -99,7 +100,7 @@ var _ = Describe("a frozen primary", Label("failover", "owner=platform"), func()
 			Disaster:  "Every process of the primary's server stands still: it takes connections and answers none of them.",
 			Answers:   []reports.Question{reports.InService, reports.Plan, reports.Harmless, reports.InTime},
 			Objective: drill.Objective{RTO: 2 * time.Minute, RPO: 5 * time.Second},
-			Checks:    append(verify.Default(), verify.Fenced{}),
+			Checks:    append(verify.Default(), verify.Fenced{}, verify.Replicas{MayBeLast: onlyStandby}),
 		}
 		It("is fenced and replaced, on "+engine, suite.About(scenario), Label("full"), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 			d := suite.Begin(ctx, suite.Start(ctx, mysql.Cluster{Flavour: flavour, Standbys: 1, Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.1})}), scenario)

@@ -16,6 +16,7 @@ import (
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
 	"github.com/recoverydrill/gameday/scenarios/suite"
+	"github.com/recoverydrill/gameday/verify"
 )
 
 // Two kinds of damage that PostgreSQL's own checksums do not see: a block of zeroes is an empty block to it, and an older
@@ -32,6 +33,7 @@ var _ = Describe("a disk that lies", Label("postgres", "corruption", "failover",
 		Engine: "postgres", Fault: "zeroed block in table", Recovery: "promote-and-reindex.sh", Takes: 20 * time.Second,
 		Disaster: "The disk gives zeroes for a block of a table: its rows are gone, without an error.",
 		Answers:  answers, Objective: drill.Objective{RTO: 30 * time.Second, RPO: 5 * time.Second},
+		Checks: append(verify.Default(), verify.Replicas{MayBeLast: onlyStandby}),
 	}
 	It("is found out by contents when it gives zeroes, and the standby takes over", suite.About(zeroed), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		d := suite.Begin(ctx, suite.Start(ctx, cluster), zeroed)
@@ -47,6 +49,7 @@ var _ = Describe("a disk that lies", Label("postgres", "corruption", "failover",
 		Engine: "postgres", Fault: "stale block in table", Recovery: "promote-and-reindex.sh", Takes: 25 * time.Second,
 		Disaster: "The disk has acknowledged a write of a block and lost it: rows are back as they were before they were changed.",
 		Answers:  answers, Objective: drill.Objective{RTO: 30 * time.Second, RPO: 5 * time.Second},
+		Checks: append(verify.Default(), verify.Replicas{MayBeLast: onlyStandby}),
 	}
 	It("is found out by contents when it gives an older version, and the standby takes over", suite.About(lost), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		sys := suite.Start(ctx, cluster)

@@ -14,6 +14,7 @@ import (
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
 	"github.com/recoverydrill/gameday/scenarios/suite"
+	"github.com/recoverydrill/gameday/verify"
 )
 
 // Both disasters leave the standby sound, so the way back is to promote it. Corruption on the primary's disk is not in
@@ -30,6 +31,7 @@ var _ = Describe("a sound standby", Label("postgres", "failover", "owner=platfor
 		Disaster:  "Sixteen bytes of a heap block on the primary's disk are overwritten under the running server.",
 		Answers:   []reports.Question{reports.InService, reports.Harmless, reports.InTime},
 		Objective: drill.Objective{RTO: 30 * time.Second, RPO: 5 * time.Second},
+		Checks:    append(verify.Default(), verify.Replicas{MayBeLast: onlyStandby}),
 	}
 	It("takes over when a block on the primary's disk is corrupt", suite.About(corrupt), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		d := suite.Begin(ctx, suite.Start(ctx, cluster), corrupt)
@@ -47,6 +49,7 @@ var _ = Describe("a sound standby", Label("postgres", "failover", "owner=platfor
 		Disaster:  "The primary is cut off the network: clients and the standby lose it at once.",
 		Answers:   []reports.Question{reports.InService, reports.Harmless, reports.InTime},
 		Objective: drill.Objective{RTO: 30 * time.Second, RPO: 5 * time.Second},
+		Checks:    append(verify.Default(), verify.Replicas{MayBeLast: onlyStandby}),
 	}
 	It("takes over when the primary is cut off the network", suite.About(cut), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		d := suite.Begin(ctx, suite.Start(ctx, cluster), cut)

@@ -46,6 +46,7 @@ var _ = Describe("a blind health check", Label("postgres", "no-damage", "owner=p
 		Disaster:  "The primary's machine is off the network: the health check is right this time.",
 		Answers:   []reports.Question{reports.InService, reports.Plan, reports.InTime},
 		Objective: drill.Objective{RTO: time.Minute, RPO: 5 * time.Second},
+		Checks:    append(verify.Default(), verify.Replicas{MayBeLast: onlyStandby}),
 		Runbook:   "scenarios/postgres/promote-if-gone.sh",
 	}
 	It("is believed when nobody else sees the primary either", suite.About(gone), Label("full"), SpecTimeout(5*time.Minute), func(ctx SpecContext) {

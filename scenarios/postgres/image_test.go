@@ -14,6 +14,7 @@ import (
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
 	"github.com/recoverydrill/gameday/scenarios/suite"
+	"github.com/recoverydrill/gameday/verify"
 )
 
 // promoteByImage is what a team's own recovery image would have as its entry point. It runs beside the nodes: it reaches the
@@ -53,6 +54,7 @@ var _ = Describe("a recovery image", Label("postgres", "failover", "image", "own
 		Disaster:  "The primary is cut off the network, and those on call have a recovery image and no shell on any server.",
 		Answers:   []reports.Question{reports.InService, reports.Plan, reports.Capacity, reports.Harmless, reports.InTime},
 		Objective: drill.Objective{RTO: time.Minute, RPO: 5 * time.Second},
+		Checks:    append(verify.Default(), verify.Replicas{MayBeLast: onlyStandby}),
 	}
 	It("promotes the standby from beside the nodes", Label("full"), suite.About(scenario), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		sys := suite.Start(ctx, postgres.Cluster{Standbys: 1, Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.1})})

@@ -54,7 +54,7 @@ var _ = Describe("a primary that is neither dead nor well", Label("postgres", "f
 		Disaster:  "Every process of the primary's server stands still: it takes connections and answers none of them.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: 2 * time.Minute, RPO: 5 * time.Second},
-		Checks:    append(verify.Default(), verify.Fenced{}),
+		Checks:    append(verify.Default(), verify.Fenced{}, verify.Replicas{MayBeLast: onlyStandby}),
 	}
 	It("is fenced and replaced when it is frozen", suite.About(frozen), Label("full"), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		d := suite.Begin(ctx, suite.Start(ctx, cluster), frozen)
@@ -71,7 +71,7 @@ var _ = Describe("a primary that is neither dead nor well", Label("postgres", "f
 		Disaster:  "The network in front of the primary fails for 600 ms in every second, for clients and for the standby.",
 		Answers:   answers,
 		Objective: drill.Objective{RTO: time.Minute, RPO: 5 * time.Second},
-		Checks:    append(verify.Default(), verify.Fenced{}),
+		Checks:    append(verify.Default(), verify.Fenced{}, verify.Replicas{MayBeLast: onlyStandby}),
 	}
 	It("is given up once and for all when its network flaps", suite.About(flapping), Label("full"), SpecTimeout(5*time.Minute), func(ctx SpecContext) {
 		d := suite.Begin(ctx, suite.Start(ctx, cluster), flapping)
