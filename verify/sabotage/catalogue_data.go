@@ -20,7 +20,8 @@ func classA() []Entry {
 		entry("A11", "two backups were merged", everyEngine, "contents"),
 		entry("A12", "a partition is missing", servers, "structure"),
 		entry("A13", "one schema, database or table was left out by a filter", everyEngine, "structure").
-			flagships("loses one table").drill(sqlite, ofFile+"it loses one table"),
+			flagships("loses one table").
+			drill(mysql, flagshipMy+"replays the log of one database alone").drill(mariadb, flagshipMa+"replays the log of one database alone").drill(sqlite, ofFile+"it loses one table"),
 		entry("A14", "the load stopped at its first error, and nobody was told", everyEngine, "contents").drill(postgres, ofDump+"lets psql go on after an error"),
 		entry("A15", "a table without a key was loaded twice", everyEngine, "contents"),
 		entry("A17", "one row is gone and another invented", everyEngine, "contents"),
