@@ -104,8 +104,10 @@ type Accepted struct {
 	SameBranch bool      `json:"same_branch,omitempty"` // a new store that continues the old one's branch of history: a copy
 	Allow      []Allowed `json:"allow,omitempty"`       // differences of structure
 
-	// LastStandby is why clients may be sent to the only standby, so that none is left.
-	LastStandby string `json:"last_standby,omitempty"`
+	// LastStandby is why clients may be sent to the only standby, so that none is left; OnStandbys are differences of structure
+	// between them and their primary.
+	LastStandby string    `json:"last_standby,omitempty"`
+	OnStandbys  []Allowed `json:"on_standbys,omitempty"`
 }
 
 // Host is where the harness ran.

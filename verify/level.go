@@ -83,14 +83,12 @@ func Accepts(checks []Check) *reports.Accepted {
 		case CutOver:
 			a.SameBranch = c.SameBranch
 		case Replicas:
-			a.LastStandby = c.MayBeLast
+			a.LastStandby, a.OnStandbys = c.MayBeLast, allowed(c.Allow)
 		case Structure:
-			for _, t := range c.Allow {
-				a.Allow = append(a.Allow, reports.Allowed{Kind: t.Kind, Name: t.Name, Reason: t.Reason})
-			}
+			a.Allow = allowed(c.Allow)
 		}
 	}
-	if !a.NewSystem && !a.SameBranch && a.LastStandby == "" && len(a.Allow) == 0 {
+	if !a.NewSystem && !a.SameBranch && a.LastStandby == "" && len(a.OnStandbys) == 0 && len(a.Allow) == 0 {
 		return nil
 	}
 	return &a
@@ -105,7 +103,7 @@ func Accepting(checks []Check, a *reports.Accepted) []Check {
 	for i, c := range checks {
 		switch c := c.(type) {
 		case Replicas:
-			c.MayBeLast = a.LastStandby
+			c.MayBeLast, c.Allow = a.LastStandby, allowing(a.OnStandbys)
 			checks[i] = c
 		case Identity:
 			checks[i] = Identity{AllowNewSystem: a.NewSystem}
@@ -116,6 +114,13 @@ func Accepting(checks []Check, a *reports.Accepted) []Check {
 		}
 	}
 	return checks
+}
+
+func allowed(allow []Tolerance) (all []reports.Allowed) {
+	for _, t := range allow {
+		all = append(all, reports.Allowed{Kind: t.Kind, Name: t.Name, Reason: t.Reason})
+	}
+	return all
 }
 
 func allowing(allow []reports.Allowed) (all []Tolerance) {

@@ -166,7 +166,7 @@ func TestWhatADrillAcceptsIsKept(t *testing.T) {
 			own[i] = Structure{Allow: []Tolerance{{Kind: "setting", Name: "x", Reason: "y"}}}
 		}
 	}
-	own = append(own, Replicas{MayBeLast: "z"})
+	own = append(own, Replicas{MayBeLast: "z", Allow: []Tolerance{{Kind: "index", Name: "x", Reason: "y"}}})
 	if again := Accepting(append(Default(), Replicas{}), Accepts(own)); !reflect.DeepEqual(again, own) {
 		t.Errorf("got %+v, want %+v", again, own)
 	}

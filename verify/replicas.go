@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ type Replicas struct {
 	// MayBeLast is why the recovery may send clients to the only standby, so that none is left, which the result shows: "a new
 	// one is built by another runbook". Without it such a drill is inconclusive, for no standby was looked at.
 	MayBeLast string
+	// Allow lists differences of structure that standbys are meant to have, such as an index for reports. Each one that is met
+	// is shown with its reason.
+	Allow []Tolerance
 }
 
 var (
@@ -147,6 +151,11 @@ func (r Replicas) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	if err := json.Unmarshal(data, &got); err != nil {
 		return inconclusive(what, unsure("what was found on the standbys cannot be read: "+err.Error()))
 	}
+	for _, t := range r.Allow {
+		if _, err := path.Match(t.Name, ""); err != nil || t.Kind == "" || t.Name == "" || strings.TrimSpace(t.Reason) == "" {
+			return inconclusive(what, unsure(fmt.Sprintf("the tolerance for %s %q needs a kind, a valid pattern and a reason", t.Kind, t.Name)))
+		}
+	}
 	j := judging(what)
 	j.res.Questions = []reports.Question{reports.InService, reports.Harmless}
 	switch {
@@ -165,9 +174,9 @@ func (r Replicas) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	}
 	j.samePrimary(got.Primary, e.Found)
 	for _, s := range got.Standbys {
-j.replica(e, got.Primary, s)
+		j.replica(e, got.Primary, s)
 		if s.Manifest != nil {
-			j.likeness(got.Primary, s)
+			j.likeness(got.Primary, s, Structure{Allow: r.Allow})
 			j.refusesWrites(s)
 		}
 	}

@@ -177,6 +177,15 @@ func TestStandbysMustHoldWhatThePrimaryHolds(t *testing.T) {
 	e.Extra = map[string][]byte{"replicas": b}
 	wants(t, "the only standby may serve", e, Replicas{MayBeLast: "built anew on Monday"}, reports.Passed, "which is accepted: built anew on Monday")
 	wants(t, "a reason without words", e, Replicas{MayBeLast: " "}, reports.Inconclusive, "was the only standby")
+	e, r := replicated(t)
+	lose(t, r.Standbys[1].Manifest, "index")
+	e.Extra = map[string][]byte{"replicas": marshalled(t, r)}
+	meant := Tolerance{Kind: "index", Name: "public.payments_at", Reason: "nobody sorts there"}
+	wants(t, "a standby is meant to be so", e, Replicas{Allow: []Tolerance{meant}}, reports.Passed, "is missing, which is accepted: nobody sorts there")
+	meant.Name = "public.orders_at"
+	wants(t, "another difference is accepted", e, Replicas{Allow: []Tolerance{meant}}, reports.Failed, "index public.payments_at is missing")
+	meant.Reason = ""
+	wants(t, "without a reason", e, Replicas{Allow: []Tolerance{meant}}, reports.Inconclusive, "needs a kind, a valid pattern and a reason")
 	e.Extra = nil
 	wants(t, "nobody looked", e, Replicas{}, reports.Inconclusive, "nobody looked")
 }
