@@ -92,7 +92,7 @@ UNION ALL SELECT 'database added', 'CREATE DATABASE gameday_more', 'DROP DATABAS
 UNION ALL SELECT 'user dropped', CONCAT('DROP USER ', u), '' FROM u
 UNION ALL SELECT 'user added', CONCAT('CREATE USER gameday_more@', QUOTE(s)), CONCAT('DROP USER gameday_more@', QUOTE(s)) FROM d
 UNION ALL SELECT 'user renamed', CONCAT('RENAME USER ', u, ' TO gameday_x@localhost'), CONCAT('RENAME USER gameday_x@localhost TO ', u) FROM u
-UNION ALL SELECT 'user locked', CONCAT('ALTER USER ', u, ' ACCOUNT LOCK'), CONCAT('ALTER USER ', u, ' ACCOUNT UNLOCK') FROM u
+UNION ALL SELECT 'user locked', CONCAT('ALTER USER ', u, ' ACCOUNT LOCK'), CONCAT('ALTER USER ', u, ' ACCOUNT UNLOCK') FROM u WHERE u NOT LIKE '%shop_owner%'
 UNION ALL SELECT 'password', CONCAT('ALTER USER ', u, ' IDENTIFIED BY ''another'''), '' FROM u
 UNION ALL SELECT 'password lost', CONCAT('ALTER USER ', u, ' IDENTIFIED BY '''''), '' FROM u
 UNION ALL SELECT 'password expires', CONCAT('ALTER USER ', u, ' PASSWORD EXPIRE INTERVAL 77 DAY'), '' FROM u
