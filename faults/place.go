@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/recoverydrill/gameday/fixtures"
+	"github.com/recoverydrill/gameday/fixtures/probe"
 )
 
 // The route that clients use and the one of the health check, by their names.
@@ -72,7 +73,8 @@ func runAs(ctx context.Context, n fixtures.Node, user, script string, args ...st
 	return err
 }
 
-// copies tells whether a write reaches every standby in time. An error is of the question itself.
+// copies makes a write, as the service clock does, and tells whether it reaches every standby in time. An error is of the
+// question itself. Where nothing can be written in that way, what clients write must do.
 func copies(ctx context.Context, sys fixtures.System) (took time.Duration, arrived bool, err error) {
 	r, ok := sys.(fixtures.Replicator)
 	if !ok {
@@ -81,6 +83,9 @@ func copies(ctx context.Context, sys fixtures.System) (took time.Duration, arriv
 	limit, cancel := context.WithTimeout(ctx, seenLimit)
 	defer cancel()
 	began := time.Now()
+	if err := write(limit, sys); err != nil {
+		return 0, false, fmt.Errorf("write what standbys are to get: %w", err)
+	}
 	err = r.Replicated(limit)
 	switch {
 	case err == nil:
@@ -89,6 +94,22 @@ func copies(ctx context.Context, sys fixtures.System) (took time.Duration, arriv
 		return 0, false, ctx.Err()
 	}
 	return time.Since(began), false, nil
+}
+
+// write writes to the table that the service clock writes to, over the clients' route.
+func write(ctx context.Context, sys fixtures.System) error {
+	dialer, ok := sys.(interface {
+		Dial(ctx context.Context, address string) (probe.Asker, error)
+	})
+	if !ok || sys.Route() == nil {
+		return nil
+	}
+	asker, err := dialer.Dial(ctx, sys.Route().Address())
+	if err != nil {
+		return err
+	}
+	defer asker.Close() //nolint:errcheck // nothing more is asked of it
+	return asker.Ask(ctx, fmt.Sprintf("copied-%d", time.Now().UnixNano()), probe.Canary{})
 }
 
 // cutFromStandbys is the proof that standbys do not get what is written, while the service answers.

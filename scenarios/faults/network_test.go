@@ -71,7 +71,7 @@ var networkFaults = []one{
 	{fault: func() faults.Fault { return faults.SlowClose(700 * time.Millisecond) }},
 	{fault: func() faults.Fault { return faults.ResetConnections() }},
 	{fault: func() faults.Fault { return faults.CutAfter(200) }},
-	{fault: func() faults.Fault { return faults.CutAfter(100_000) }},
+	{fault: func() faults.Fault { return faults.CutAfter(4_000_000) }},
 	{fault: func() faults.Fault { return faults.FlapNetwork(400 * time.Millisecond) }},
 	{fault: func() faults.Fault {
 		return &faults.Flapping{Only: []string{replication}, Period: 300 * time.Millisecond, Duty: 0.8}
