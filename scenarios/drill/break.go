@@ -114,6 +114,8 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 			watch = d.outlasts
 		case faults.SeenByClock(f) && !proves:
 			watch = d.lasts
+		case !faults.SeenByClock(f):
+			watch = d.shows
 		}
 		if err := watch(ctx, rf.InjectNS); err != nil {
 			rf.Proven = false
@@ -127,6 +129,26 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 		rf.Notes = append(rf.Notes, "the service clock did not see the damage: no canary asks about what it hit")
 		return d.save()
 	}
+}
+
+// shows waits until clients have lost more than a connection that the injection has cost them: a recovery that is quick would
+// else be over before anybody has asked about the damage. Where nobody does within the limit, the record says so.
+func (d *Drill) shows(ctx context.Context, since int64) error {
+	limited, cancel := context.WithTimeout(ctx, seenLimit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !verify.Lost(answersSince(d.prober.Answers(), since), d.scenario.Consecutive) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limited.Done():
+			d.rec.Fault.Notes = append(d.rec.Fault.Notes, "the service clock did not see the damage: no canary asks about what it hit")
+			return nil
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 // lasts waits until an outage is more than a connection that broke or an answer that was late. One that is over by itself
