@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -151,10 +150,8 @@ func (r Replicas) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	if err := json.Unmarshal(data, &got); err != nil {
 		return inconclusive(what, unsure("what was found on the standbys cannot be read: "+err.Error()))
 	}
-	for _, t := range r.Allow {
-		if _, err := path.Match(t.Name, ""); err != nil || t.Kind == "" || t.Name == "" || strings.TrimSpace(t.Reason) == "" {
-			return inconclusive(what, unsure(fmt.Sprintf("the tolerance for %s %q needs a kind, a valid pattern and a reason", t.Kind, t.Name)))
-		}
+	if bad := badTolerances(r.Allow); bad != nil {
+		return inconclusive(what, bad...)
 	}
 	j := judging(what)
 	j.res.Questions = []reports.Question{reports.InService, reports.Harmless}

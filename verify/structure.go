@@ -56,10 +56,8 @@ func (s Structure) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 			Hint: "the manifest was taken by another version of gameday: take one by this version with the next backup, or judge with the version that took it",
 		})
 	}
-	for _, t := range s.Allow {
-		if _, err := path.Match(t.Name, ""); err != nil || t.Kind == "" || t.Name == "" || strings.TrimSpace(t.Reason) == "" {
-			return inconclusive(what, unsure(fmt.Sprintf("the tolerance for %s %q needs a kind, a valid pattern and a reason", t.Kind, t.Name)))
-		}
+	if bad := badTolerances(s.Allow); bad != nil {
+		return inconclusive(what, bad...)
 	}
 	j := judging(what)
 	j.res.Questions = []reports.Question{reports.BackedUp, reports.Harmless}
@@ -95,6 +93,16 @@ func (s Structure) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 		j.unsure(unsure("the manifest of the mark has no structure: nothing was compared"))
 	}
 	return j.done()
+}
+
+// badTolerances says what is wrong with tolerances that could not be applied; nil is nothing.
+func badTolerances(all []Tolerance) []reports.Finding {
+	for _, t := range all {
+		if _, err := path.Match(t.Name, ""); err != nil || t.Kind == "" || t.Name == "" || strings.TrimSpace(t.Reason) == "" {
+			return []reports.Finding{unsure(fmt.Sprintf("the tolerance for %s %q needs a kind, a valid pattern and a reason", t.Kind, t.Name))}
+		}
+	}
+	return nil
 }
 
 // isMissingDatabase tells a database that a survey lists only because it was expected.

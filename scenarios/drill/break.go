@@ -24,6 +24,9 @@ const (
 	goodAfter = 20 // writes acknowledged on the damaged store before the drill goes on
 )
 
+// unasked is the note of a drill whose damage the checks saw and the service clock did not.
+const unasked = "the service clock did not see the damage: no canary asks about what it hit"
+
 // ErrNoEffect is wrapped by the error of Break when the damage could not be seen: the drill is void.
 var ErrNoEffect = errors.New("the fault took no effect")
 
@@ -126,7 +129,7 @@ func (d *Drill) prove(ctx context.Context, f faults.Fault) error {
 		return fmt.Errorf("%w: %s, and the service clock saw no failed or wrong answer: %w", ErrNoEffect, rf.Description, err)
 	default:
 		// The checks saw it, the clock did not: Service will be inconclusive, and the record says why.
-		rf.Notes = append(rf.Notes, "the service clock did not see the damage: no canary asks about what it hit")
+		rf.Notes = append(rf.Notes, unasked)
 		return d.save()
 	}
 }
@@ -143,7 +146,7 @@ func (d *Drill) shows(ctx context.Context, since int64) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-limited.Done():
-			d.rec.Fault.Notes = append(d.rec.Fault.Notes, "the service clock did not see the damage: no canary asks about what it hit")
+			d.rec.Fault.Notes = append(d.rec.Fault.Notes, unasked)
 			return nil
 		case <-tick.C:
 		}
@@ -277,9 +280,7 @@ func (d *Drill) watch(damaged []faults.Rows) {
 		}
 		canaries = append(canaries, more...)
 	}
-	canaries = slices.DeleteFunc(canaries, d.aboutDisposable)
-	d.rec.Canaries = canaries
-	d.prober.SetCanaries(canaries)
+	d.askAbout(canaries)
 }
 
 // spread waits for the damage to be where the fault says it goes, and for traffic to go on on top of it.

@@ -74,16 +74,10 @@ func (d *Drill) shown(ctx context.Context, f faults.Fault, looking []verify.Chec
 
 // sees is why a check does not pass on the damaged system, "" if it does. Of some that is not known.
 func (d *Drill) sees(ctx context.Context, c verify.Check, e *verify.Evidence) (why string, known bool) {
-	var b []byte
-	var err error
 	if _, disturbs := c.(verify.Later); disturbs {
 		return "", false
 	}
-	if by, ok := c.(verify.CollectorFor); ok {
-		b, err = by.CollectFor(ctx, d.sys, e)
-	} else if col, ok := c.(verify.Collector); ok {
-		b, err = col.Collect(ctx, d.sys)
-	}
+	b, err := d.collectBy(ctx, c, e)
 	if err != nil {
 		return err.Error(), true
 	}

@@ -107,22 +107,19 @@ func (d *Drill) look(ctx context.Context, e *verify.Evidence, dir string) error 
 func (d *Drill) observe(ctx context.Context, e *verify.Evidence, dir string, later bool) error {
 	var errs []error
 	for _, c := range d.scenario.Checks {
-		col, ok := c.(verify.Collector)
-		by, byMark := c.(verify.CollectorFor)
+		_, ok := c.(verify.Collector)
+		_, byMark := c.(verify.CollectorFor)
 		last, disturbs := c.(verify.Later)
 		if !ok && !byMark || disturbs != later {
 			continue
 		}
 		var b []byte
 		var err error
-		switch {
-		case disturbs:
+		if disturbs {
 			fmt.Fprintf(d.progress, "gameday: check %s\n", c.Name())
 			b, err = last.CollectLater(ctx, d.sys, e.Found)
-		case byMark:
-			b, err = by.CollectFor(ctx, d.sys, e)
-		default:
-			b, err = col.Collect(ctx, d.sys)
+		} else {
+			b, err = d.collectBy(ctx, c, e)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("collect for check %s: %w", c.Name(), err))
@@ -132,6 +129,17 @@ func (d *Drill) observe(ctx context.Context, e *verify.Evidence, dir string, lat
 		errs = append(errs, verify.WriteExtra(d.path(dir), c.Name(), b))
 	}
 	return errors.Join(errs...)
+}
+
+// collectBy lets a check that only looks ask the store; nil is one that asks nothing.
+func (d *Drill) collectBy(ctx context.Context, c verify.Check, e *verify.Evidence) ([]byte, error) {
+	switch c := c.(type) {
+	case verify.CollectorFor:
+		return c.CollectFor(ctx, d.sys, e)
+	case verify.Collector:
+		return c.Collect(ctx, d.sys)
+	}
+	return nil, nil
 }
 
 // trafficRows reads traffic's tables into the evidence. Empty tables give an empty list, not none: they were read.
