@@ -47,7 +47,7 @@ var _ = Describe("on the bench", Label("sabotage", "bench"), func() {
 		{corpus.MariaDB, "11.8", mysql.Cluster{Flavour: mysql.MariaDB, Dataset: corpus.Dataset()}, Label(full)},
 		{corpus.MariaDB, "10.11", mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Dataset: corpus.Dataset()}, Label(full)},
 	} {
-		It("every act is caught on "+b.engine+" "+b.version, Label(b.engine, "version="+b.version), b.labels, SpecTimeout(15*time.Minute), func(ctx SpecContext) {
+		It("every act is caught on "+b.engine+" "+b.version, Label(b.engine, "version="+b.version), b.labels, SpecTimeout(45*time.Minute), func(ctx SpecContext) {
 			onBench(ctx, &bench{sys: suite.Start(ctx, b.on), engine: b.engine, version: b.version, acts: corpus.Acts(), twins: corpus.Twins()})
 		})
 	}
@@ -69,7 +69,7 @@ var _ = Describe("on the bench, and once more", Label("sabotage", "bench"), func
 		{corpus.MariaDB, "11.8", mysql.Cluster{Flavour: mysql.MariaDB, Spares: 1, Dataset: corpus.Lasting()}, Label(full)},
 		{corpus.MariaDB, "10.11", mysql.Cluster{Flavour: mysql.MariaDB, Version: "10.11", Spares: 1, Dataset: corpus.Lasting()}, Label(full)},
 	} {
-		It("every act is caught on "+b.engine+" "+b.version, Label(b.engine, "version="+b.version), b.labels, SpecTimeout(15*time.Minute), func(ctx SpecContext) {
+		It("every act is caught on "+b.engine+" "+b.version, Label(b.engine, "version="+b.version), b.labels, SpecTimeout(45*time.Minute), func(ctx SpecContext) {
 			onBench(ctx, &bench{
 				sys: suite.Start(ctx, b.on), engine: b.engine, version: b.version, acts: corpus.LaterActs(), twins: corpus.LaterTwins(),
 				later: []verify.Check{verify.Rearmed{}, verify.Restart{}},
