@@ -47,7 +47,7 @@ var _ = procedure{
 }.describe()
 
 var _ = procedure{
-	name:      "binlog (MariaDB)",
+	name:      "binlog on MariaDB",
 	blueprint: mysql.Cluster{Flavour: mysql.MariaDB, Standbys: 1, Spares: 1, Dataset: shop},
 	limited:   mysql.Cluster{Flavour: mysql.MariaDB, Standbys: 1, Spares: 1, Dataset: shop, SpareDisk: small},
 	recovery:  binlog.To(binlog.Position),
