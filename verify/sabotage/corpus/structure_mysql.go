@@ -3,8 +3,8 @@ package corpus
 func lostInMySQL() []lostObject {
 	const (
 		grants  = "SELECT * FROM information_schema.TABLE_PRIVILEGES WHERE TABLE_SCHEMA = 'bench'"
-		routine = "SELECT ROUTINE_NAME, ROUTINE_DEFINITION, SECURITY_TYPE, SQL_MODE, DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'bench'"
-		trigger = "SELECT TRIGGER_NAME, ACTION_STATEMENT, DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'bench'"
+		routine = "SELECT ROUTINE_NAME, TRIM(TRAILING ';' FROM ROUTINE_DEFINITION), SECURITY_TYPE, SQL_MODE, DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = 'bench'"
+		trigger = "SELECT TRIGGER_NAME, TRIM(TRAILING ';' FROM ACTION_STATEMENT), DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'bench'"
 		views   = "SELECT TABLE_NAME, SECURITY_TYPE, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'bench'"
 		users   = "SELECT User, Host FROM mysql.user"
 		makePay = "CREATE PROCEDURE pay(p INT) MODIFIES SQL DATA UPDATE payment SET status = 'paid' WHERE id = p"
