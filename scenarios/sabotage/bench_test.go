@@ -114,7 +114,7 @@ func onBench(ctx SpecContext, b *bench) {
 	target := sabotage.Target{System: b.sys, Baseline: e.Baseline, Seed: d.Record().Seed, Ops: e.Ops}
 	escaped := b.tryAll(ctx, target)
 	keep(b.results)
-	Expect(escaped).To(BeEmpty(), strings.Join(escaped, "\n"))
+	Expect(escaped).To(BeEmpty(), "%s", strings.Join(escaped, "\n"))
 	if *someActs == "" && !*keepResults {
 		Expect(b.asInTheTable()).To(Succeed())
 	}

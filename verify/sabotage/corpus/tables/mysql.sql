@@ -24,7 +24,8 @@ CREATE TABLE price (id INT NOT NULL PRIMARY KEY, cents INT NOT NULL);
 CREATE TABLE total (day DATE NOT NULL PRIMARY KEY, amount DECIMAL(12,2) NOT NULL);
 CREATE TABLE cache (id INT NOT NULL PRIMARY KEY, value VARCHAR(100) NOT NULL) ENGINE = MEMORY;
 CREATE EVENT tidy ON SCHEDULE EVERY 1 YEAR STARTS '2036-01-01 00:00:00' DO DELETE FROM cache WHERE id < 0;
-CREATE USER bench_reader@'%' IDENTIFIED BY 'reader';
+-- MySQL salts a password by chance: this one can be made again as it was.
+CREATE USER bench_reader@'%' IDENTIFIED /*M! BY 'reader' */ /*!80000 WITH caching_sha2_password AS '$A$005$saltsaltsaltsaltsalthashhashhashhashhashhashhashhashhashhashhas' */;
 CREATE USER bench_writer@'%' IDENTIFIED BY 'writer' WITH MAX_USER_CONNECTIONS 20;
 GRANT SELECT ON bench.person TO bench_reader@'%';
 GRANT SELECT, INSERT ON bench.payment TO bench_writer@'%';
