@@ -142,14 +142,13 @@ func offline(ctx context.Context, t sabotage.Target, p fixtures.Page, do func() 
 	if !ok {
 		return lacks(t, "fixtures.Controlled")
 	}
-	if err := c.StopServer(ctx, p.Node); err != nil {
-		if err := c.KillServer(ctx, p.Node); err != nil {
-			return err
-		}
+	stopped := c.StopServer(ctx, p.Node)
+	if stopped != nil {
+		stopped = c.KillServer(ctx, p.Node)
 	}
 	err := do()
-	if started := c.StartServer(ctx, p.Node); started != nil {
-		return errors.Join(err, started)
+	if started := c.StartServer(ctx, p.Node); started != nil { // as it is where one still runs
+		return errors.Join(stopped, err, started)
 	}
 	if engine == Postgres {
 		return err
