@@ -207,13 +207,12 @@ func missingTable(e *Evidence, database string, want fixtures.Table) reports.Fin
 		Hint: "look whether the backup holds the table, and whether the restore stopped before it or left it out",
 	}
 	if want.RowsFile != "" && len(want.Key) > 0 {
+		some := rowsSample{limit: keyLimit}
 		_ = fixtures.ReadRows(filepath.Join(e.Dir, e.BaseDir, want.RowsFile), func(key []byte, _ fixtures.Digest) error {
-			f.Where.Keys = append(f.Where.Keys, string(key))
-			if len(f.Where.Keys) == keyLimit {
-				return errNamed
-			}
+			some.add(key, hashKey(key))
 			return nil
 		}) // keys are only examples here; that the table is missing does not depend on them
+		f.Where.Keys = some.keys()
 	}
 	return f
 }

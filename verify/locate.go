@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/recoverydrill/gameday/fixtures"
@@ -98,8 +99,8 @@ func examples(d rowsDiff) []string {
 	return all
 }
 
-// baselineKeys are the rows that have a right value to ask for: the changed and the missing ones.
+// baselineKeys are the rows that have a right value to ask for: the changed and the missing ones, of each kind some.
 func baselineKeys(d rowsDiff) []string {
-	keys := append(append([]string(nil), d.ChangedKeys...), d.MissingKeys...)
-	return keys[:min(len(keys), keyLimit)]
+	changed := Spread(d.ChangedKeys, max(keyLimit/2, keyLimit-len(d.MissingKeys)))
+	return append(slices.Clone(changed), Spread(d.MissingKeys, keyLimit-len(changed))...)
 }

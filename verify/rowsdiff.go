@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -18,8 +17,8 @@ const (
 	partRows   = 1 << 20
 )
 
-// rowsDiff is how two rows files differ. The counts are exact; the keys are the first ones of each kind, up to the limit
-// that was asked for. Rows of a table without a key have no name: those that are in one file and not in the other are
+// rowsDiff is how two rows files differ. The counts are exact; of more keys of a kind than were asked for there are some,
+// spread over all of them (see [rowsSample]). Rows of a table without a key have no name: those that are in one file and not in the other are
 // missing and extra, never changed.
 type rowsDiff struct {
 	Missing, Extra, Changed             int64
@@ -65,12 +64,13 @@ type part struct {
 type differ struct {
 	ctx         context.Context
 	base, found string // paths
-	limit       int
 	diff        rowsDiff
+
+	missing, extra, changed rowsSample
 }
 
 func diffRows(ctx context.Context, base, found string, limit int) (rowsDiff, error) {
-	d := &differ{ctx: ctx, base: base, found: found, limit: limit}
+	d := &differ{ctx: ctx, base: base, found: found, missing: rowsSample{limit: limit}, extra: rowsSample{limit: limit}, changed: rowsSample{limit: limit}}
 	d.diff.Keyless = true
 	b, err := d.sum(base, &d.diff.Base)
 	if err != nil {
@@ -95,6 +95,7 @@ func diffRows(ctx context.Context, base, found string, limit int) (rowsDiff, err
 			}
 		}
 	}
+	d.diff.MissingKeys, d.diff.ExtraKeys, d.diff.ChangedKeys = d.missing.keys(), d.extra.keys(), d.changed.keys()
 	return d.diff, nil
 }
 
@@ -179,10 +180,10 @@ func (d *differ) compare(chosen *[partitions]bool, rows int64) error {
 	}
 	onlyBase, onlyFound := subtract(base, found)
 	missing, extra, changed := d.classify(onlyBase, onlyFound)
-	if err := d.name(d.base, missing, &d.diff.MissingKeys, changed, &d.diff.ChangedKeys); err != nil {
+	if err := d.name(d.base, naming{missing, &d.missing}, naming{changed, &d.changed}); err != nil {
 		return err
 	}
-	return d.name(d.found, extra, &d.diff.ExtraKeys, nil, nil)
+	return d.name(d.found, naming{extra, &d.extra})
 }
 
 // subtract returns what is in one of two sorted lists only. It reuses the lists' memory.
@@ -239,31 +240,34 @@ func (d *differ) classify(onlyBase, onlyFound []rowEntry) (missing, extra, chang
 	return missing, extra, changed
 }
 
-// name reads a file again for the keys themselves, until enough of each kind are known.
-func (d *differ) name(path string, one map[uint64]int64, oneKeys *[]string, two map[uint64]int64, twoKeys *[]string) error {
-	wants := func(kind map[uint64]int64, keys *[]string) bool {
-		return keys != nil && len(kind) > 0 && len(*keys) < d.limit
-	}
-	if !wants(one, oneKeys) && !wants(two, twoKeys) {
+// naming is how many rows of which hashes are still to be named, and where.
+type naming struct {
+	rows map[uint64]int64
+	keys *rowsSample
+}
+
+// name reads a file again for the keys themselves, unless enough of a kind are known from other partitions.
+func (d *differ) name(path string, kinds ...naming) error {
+	kinds = slices.DeleteFunc(kinds, func(n naming) bool { return len(n.rows) == 0 || n.keys.full() })
+	if len(kinds) == 0 {
 		return nil
 	}
 	err := d.each(path, func(key []byte, e rowEntry) error {
-		if wants(one, oneKeys) && one[e.key] > 0 {
-			take(one, e.key, oneKeys, key)
+		left := 0
+		for _, n := range kinds {
+			if n.rows[e.key] > 0 {
+				n.keys.add(key, e.key)
+				if n.rows[e.key]--; n.rows[e.key] == 0 {
+					delete(n.rows, e.key)
+				}
+			}
+			left += len(n.rows)
 		}
-		if wants(two, twoKeys) && two[e.key] > 0 {
-			take(two, e.key, twoKeys, key)
-		}
-		if !wants(one, oneKeys) && !wants(two, twoKeys) {
+		if left == 0 {
 			return errNamed
 		}
 		return nil
 	})
-	for _, keys := range []*[]string{oneKeys, twoKeys} {
-		if keys != nil {
-			sortNaturally(*keys)
-		}
-	}
 	if errors.Is(err, errNamed) {
 		return nil
 	}
@@ -271,16 +275,7 @@ func (d *differ) name(path string, one map[uint64]int64, oneKeys *[]string, two 
 }
 
 // errNamed ends the reading of a file.
-var errNamed = errors.New("enough rows are named")
-
-func take(kind map[uint64]int64, hash uint64, keys *[]string, key []byte) {
-	if kind[hash]--; kind[hash] == 0 {
-		delete(kind, hash)
-	}
-	if len(key) > 0 {
-		*keys = append(*keys, string(bytes.Clone(key)))
-	}
-}
+var errNamed = errors.New("all rows are named")
 
 func sortNaturally(keys []string) {
 	sort.Slice(keys, func(i, k int) bool { return naturalLess(keys[i], keys[k]) })

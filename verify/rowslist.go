@@ -22,7 +22,7 @@ const DamagedRowsDir = "damaged-rows"
 const listLimit = 1_000_000
 
 // ListDamagedRows writes, for every table whose rows a check found different, a file with the key of each such row: a
-// finding shows the first few, whoever repairs needs them all. A line is "missing", "changed" or "extra", a tab, and the
+// finding shows a few, whoever repairs needs them all. A line is "missing", "changed" or "extra", a tab, and the
 // key in the form of a rows file, with \t, \n and \\ for a tab, a line's end and a backslash; the keys of one kind are
 // sorted. Of each kind at most a million are named; the finding has the exact totals. The finding gets the file's path
 // in RowsFile and its hint. A table without a key, or without rows files, has no list.

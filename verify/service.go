@@ -169,7 +169,14 @@ func back(j *judgement, c clock, rec *reports.Record) {
 	if c.BackNS > 0 && c.Blips > 0 {
 		j.note(reports.Finding{Summary: plural(int64(c.Blips), "late or broken answer") + " after service was back, between correct ones: not taken for an outage"})
 	}
-	if end := rec.Recovery.EndedNS; c.BackNS > end && end > 0 && c.BackNS-end > int64(10*time.Second) {
+	end, far := rec.Recovery.EndedNS, int64(10*time.Second)
+	if c.BackNS > 0 && end-c.BackNS > far && len(rec.Recovery.CutOvers) == 0 && !rec.MustRefuse && !rec.Fault.Silent {
+		j.note(reports.Finding{
+			Summary: fmt.Sprintf("answers were correct %s before the recovery said that it was done, and it sent no client elsewhere: what it repaired in place until then, clients may have met as it was", seconds(end-c.BackNS)),
+			Hint:    "the service clock asks about some of the damaged rows: hold the recovery's end against the objective too", Question: reports.InTime,
+		})
+	}
+	if c.BackNS > end && end > 0 && c.BackNS-end > far {
 		j.note(reports.Finding{
 			Summary: fmt.Sprintf("the recovery said that it was done %s before service was correct", seconds(c.BackNS-end)),
 			Hint:    "let the automation end when clients are served, so that its word can be relied on", Question: reports.InTime,

@@ -16,7 +16,7 @@ import (
 
 const (
 	proofLimit  = 20               // findings of the proof that the record keeps
-	canaryLimit = 5                // damaged rows of each table that the service clock asks about
+	canaryLimit = 50               // damaged rows of each table that the service clock asks about, in one question
 	seenLimit   = 10 * time.Second // for the service clock to see the damage
 	// wellLimit is how long a service may take to be well before the drill and before the fault. A sound one is well at once; on
 	// a machine that has much else to do it is now and then for a second.
@@ -231,15 +231,34 @@ func (d *Drill) damage(ctx context.Context, f faults.Fault) ([]reports.Finding, 
 	return findings, nil
 }
 
-// damagedRows is what the checks have found, and then what the fault says it has hit: of a block with an older version of
-// its rows only some are wrong, and those are the ones to ask about.
+// damagedRows are rows of each table to ask about, spread over all that are damaged: those that the checks name, and of what
+// the fault says it has hit as many more. The former are sure to be wrong; of a block with an older version of its rows only
+// some are. A repair in the order of the keys, or of the blocks, is done with a few neighbours long before it is done.
 func damagedRows(f faults.Fault, findings []reports.Finding) []faults.Rows {
 	var all []faults.Rows
-	for _, r := range verify.DamagedRows(findings) {
-		all = append(all, faults.Rows{Database: r.Database, Table: r.Table, Keys: []string{r.Key}})
+	of := func(database, table string) *faults.Rows {
+		i := slices.IndexFunc(all, func(r faults.Rows) bool { return r.Database == database && r.Table == table })
+		if i < 0 {
+			all = append(all, faults.Rows{Database: database, Table: table})
+			i = len(all) - 1
+		}
+		return &all[i]
 	}
+	for _, r := range verify.DamagedRows(findings) {
+		rows := of(r.Database, r.Table)
+		rows.Keys = append(rows.Keys, r.Key)
+	}
+	hit := map[[2]string][]string{}
 	if l, ok := f.(faults.Locator); ok {
-		all = append(all, l.Hit()...)
+		for _, r := range l.Hit() {
+			of(r.Database, r.Table)
+			k := [2]string{r.Database, r.Table}
+			hit[k] = append(hit[k], r.Keys...)
+		}
+	}
+	for i := range all {
+		r := &all[i]
+		r.Keys = append(r.Keys, verify.Spread(hit[[2]string{r.Database, r.Table}], max(0, canaryLimit-len(r.Keys)))...)
 	}
 	return all
 }
@@ -259,23 +278,18 @@ type RowCanaryMaker interface {
 	RowCanaries(m *fixtures.Manifest, dir, database, table string, keys []string) ([]probe.Canary, error)
 }
 
-// watch points the service clock at damaged rows, the first few of each table. A table whose rows it cannot ask about is
+// watch points the service clock at damaged rows. A table whose rows it cannot ask about is
 // noted: if nothing else shows the damage to it, the verdict says so.
 func (d *Drill) watch(damaged []faults.Rows) {
 	maker, ok := d.sys.(RowCanaryMaker)
 	if !ok {
 		return
 	}
-	keys := map[[2]string][]string{}
-	for _, r := range damaged {
-		k := [2]string{r.Database, r.Table}
-		keys[k] = append(keys[k], r.Keys[:min(len(r.Keys), max(0, canaryLimit-len(keys[k])))]...)
-	}
 	canaries := slices.Clone(d.rec.Canaries)
-	for k, rows := range keys {
-		more, err := maker.RowCanaries(d.latest.manifest, d.path(d.latest.dir), k[0], k[1], rows)
+	for _, r := range damaged {
+		more, err := maker.RowCanaries(d.latest.manifest, d.path(d.latest.dir), r.Database, r.Table, r.Keys)
 		if err != nil {
-			d.rec.Fault.Notes = append(d.rec.Fault.Notes, fmt.Sprintf("the service clock cannot ask about the damaged rows of %s: %v", k[1], err))
+			d.rec.Fault.Notes = append(d.rec.Fault.Notes, fmt.Sprintf("the service clock cannot ask about the damaged rows of %s: %v", r.Table, err))
 			continue
 		}
 		canaries = append(canaries, more...)
