@@ -331,6 +331,11 @@ func (d *Drill) restore(ctx context.Context, r recovery.Recovery) error {
 	if err := d.recover(ctx, r, recoverOptions{}); err != nil {
 		return err
 	}
+	if s, err := d.store(); err == nil {
+		if u, ok := s.(interface{ Unsettled() string }); ok && u.Unsettled() != "" {
+			d.detail("%s", u.Unsettled())
+		}
+	}
 	limit, cancel := context.WithTimeout(ctx, d.scenario.ServiceLimit)
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)

@@ -89,6 +89,13 @@ func sql(statement string) string {
 	return fmt.Sprintf(`sqlite3 "$GAMEDAY_DATA/app.db" "%s"`, statement)
 }
 
+// staleJournal leaves a rollback journal beside the file that belongs to an older one, in the middle of whose transaction it
+// was copied. Nothing reads it but the first open that may write, which rolls it back over the restored file.
+const staleJournal = `old="$GAMEDAY_DATA/../old.db"
+sqlite3 "$old" "CREATE TABLE loans (id INTEGER PRIMARY KEY, book TEXT)" "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO loans SELECT i, 'book' FROM n"
+sqlite3 "$old" "PRAGMA cache_size = 1" "BEGIN" "UPDATE loans SET book = 'another book'" ".shell cp '$old-journal' '$GAMEDAY_DATA/app.db-journal'" "ROLLBACK"
+[ -s "$GAMEDAY_DATA/app.db-journal" ] || exit 1`
+
 var _ = Describe("a real backup of SQLite", Label("sqlite", "realbackup"), func() {
 	It("comes back as its manifest says", SpecTimeout(time.Minute), func(ctx SpecContext) {
 		rec := newShelf(ctx).restore(ctx, "manifest", "", nil)
@@ -118,13 +125,14 @@ var _ = Describe("a real backup of SQLite", Label("sqlite", "realbackup"), func(
 		outcome    reports.Outcome
 		says       string
 	}{
-		"table-left-out":        {sql("DROP TABLE fines"), nil, reports.Failed, "main.fines is missing"},
-		"value-changed":         {sql("UPDATE loans SET book = 'book 8' WHERE id = 7"), nil, reports.Failed, "main.loans"},
-		"index-dropped":         {sql("DROP INDEX loans_by_reader"), nil, reports.Failed, "loans_by_reader is missing"},
-		"old-backup":            {sql("DELETE FROM loans WHERE id < 100"), nil, reports.Failed, "main.loans"},
-		"command-that-lies":     {`rm "$GAMEDAY_DATA/app.db"`, nil, reports.Failed, "the restore failed"},
-		"nothing-restored":      {"exit 0", nil, reports.Failed, "did not answer"},
-		"two-names-of-one-file": {`ln "$GAMEDAY_DATA/app.db" "$GAMEDAY_DATA/other.db"`, nil, reports.Failed, "hard links"},
+		"table-left-out":           {sql("DROP TABLE fines"), nil, reports.Failed, "main.fines is missing"},
+		"value-changed":            {sql("UPDATE loans SET book = 'book 8' WHERE id = 7"), nil, reports.Failed, "main.loans"},
+		"index-dropped":            {sql("DROP INDEX loans_by_reader"), nil, reports.Failed, "loans_by_reader is missing"},
+		"old-backup":               {sql("DELETE FROM loans WHERE id < 100"), nil, reports.Failed, "main.loans"},
+		"journal-of-an-older-file": {staleJournal, nil, reports.Failed, "table main.readers is missing"},
+		"command-that-lies":        {`rm "$GAMEDAY_DATA/app.db"`, nil, reports.Failed, "the restore failed"},
+		"nothing-restored":         {"exit 0", nil, reports.Failed, "did not answer"},
+		"two-names-of-one-file":    {`ln "$GAMEDAY_DATA/app.db" "$GAMEDAY_DATA/other.db"`, nil, reports.Failed, "hard links"},
 		"table-not-in-manifest": {"", func(_ shelf, r *drill.RestoreScenario) {
 			r.Tables = []reports.Place{{Database: "main", Table: "main.members"}}
 		}, reports.Inconclusive, "the manifest does not hold main.members"},
