@@ -66,6 +66,9 @@ type Record struct {
 	Marks    []fixtures.Mark   `json:"marks"`
 	Target   *fixtures.Mark    `json:"target,omitempty"` // the mark that the recovery was asked to return to
 	Canaries []probe.Canary    `json:"canaries"`
+	// TablesAsked is how many tables and partitions the service clock asked about, of TablesAskable that it could have.
+	TablesAsked   int `json:"tables_asked,omitempty"`
+	TablesAskable int `json:"tables_askable,omitempty"`
 
 	Fault    *Fault    `json:"fault,omitempty"`
 	Recovery *Recovery `json:"recovery,omitempty"`

@@ -47,6 +47,7 @@ func (s Service) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	j.res.Questions = []reports.Question{reports.InService, reports.InTime}
 	j.res.Covered.Planned, j.res.Covered.Looked = int64(len(e.Probe)), int64(len(e.Probe))
 	s.trust(j, c)
+	askedSome(j, e.Record)
 	if e.Record.MustRefuse {
 		undisturbed(j, c, e)
 		return j.done()
@@ -58,6 +59,16 @@ func (s Service) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	}
 	back(j, c, e.Record)
 	return j.done()
+}
+
+// askedSome says of how many tables the service clock knew whether they were back, where those were not all.
+func askedSome(j *judgement, rec *reports.Record) {
+	if rec.TablesAsked < rec.TablesAskable {
+		j.note(reports.Finding{
+			Summary:  fmt.Sprintf("the service clock asked about %d of %s: when the others were back it does not know", rec.TablesAsked, plural(int64(rec.TablesAskable), "table")),
+			Question: reports.InTime,
+		})
+	}
 }
 
 // trust says why the series itself cannot be judged by.

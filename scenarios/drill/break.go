@@ -223,6 +223,7 @@ func (d *Drill) damage(ctx context.Context, f faults.Fault) ([]reports.Finding, 
 		return nil, fmt.Errorf("check the damaged store: %w", err)
 	}
 	rows := damagedRows(f, findings)
+	d.rec.Canaries = d.chosen(d.latest.canaries, rows)
 	if rows, err = d.watchRest(f, rows); err != nil {
 		return nil, err
 	}
@@ -236,13 +237,19 @@ func (d *Drill) damage(ctx context.Context, f faults.Fault) ([]reports.Finding, 
 // some are. A repair in the order of the keys, or of the blocks, is done with a few neighbours long before it is done.
 func damagedRows(f faults.Fault, findings []reports.Finding) []faults.Rows {
 	var all []faults.Rows
+	index := map[[2]string]int{}
 	of := func(database, table string) *faults.Rows {
-		i := slices.IndexFunc(all, func(r faults.Rows) bool { return r.Database == database && r.Table == table })
-		if i < 0 {
+		k := [2]string{database, table}
+		if _, ok := index[k]; !ok {
+			index[k] = len(all)
 			all = append(all, faults.Rows{Database: database, Table: table})
-			i = len(all) - 1
 		}
-		return &all[i]
+		return &all[index[k]]
+	}
+	for _, f := range findings { // of a table without a key no row is named
+		if f.Outcome == reports.Failed && f.Where.Database != "" && f.Where.Table != "" {
+			of(f.Where.Database, f.Where.Table)
+		}
 	}
 	for _, r := range verify.DamagedRows(findings) {
 		rows := of(r.Database, r.Table)
@@ -278,15 +285,17 @@ type RowCanaryMaker interface {
 	RowCanaries(m *fixtures.Manifest, dir, database, table string, keys []string) ([]probe.Canary, error)
 }
 
-// watch points the service clock at damaged rows. A table whose rows it cannot ask about is
+// watch points the service clock at damaged rows, of many tables at those of some. A table whose rows it cannot ask about is
 // noted: if nothing else shows the damage to it, the verdict says so.
 func (d *Drill) watch(damaged []faults.Rows) {
 	maker, ok := d.sys.(RowCanaryMaker)
 	if !ok {
+		d.askAbout(d.rec.Canaries)
 		return
 	}
 	canaries := slices.Clone(d.rec.Canaries)
-	for _, r := range damaged {
+	named := slices.DeleteFunc(slices.Clone(damaged), func(r faults.Rows) bool { return len(r.Keys) == 0 })
+	for _, r := range evenly(named, damagedLimit, d.scenario.Seed) {
 		more, err := maker.RowCanaries(d.latest.manifest, d.path(d.latest.dir), r.Database, r.Table, r.Keys)
 		if err != nil {
 			d.rec.Fault.Notes = append(d.rec.Fault.Notes, fmt.Sprintf("the service clock cannot ask about the damaged rows of %s: %v", r.Table, err))

@@ -3,7 +3,6 @@ package drill
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/recoverydrill/gameday/faults"
 	"github.com/recoverydrill/gameday/fixtures"
@@ -46,9 +45,7 @@ func (d *Drill) watchRest(f faults.Fault, damaged []faults.Rows) ([]faults.Rows,
 		if err != nil {
 			return nil, fmt.Errorf("ask about the rows that must not be lost: %w", err)
 		}
-		about := func(c probe.Canary) bool {
-			return (c.Database == l.Database || c.Database == "") && (strings.TrimPrefix(c.Name, l.Database+": ") == l.Table)
-		}
+		about := func(c probe.Canary) bool { return asksAbout(c, l.Database, l.Table) }
 		d.rec.Canaries = append(slices.DeleteFunc(slices.Clone(d.rec.Canaries), about), rest)
 		damaged = slices.DeleteFunc(slices.Clone(damaged), func(r faults.Rows) bool { return r.Database == l.Database && r.Table == l.Table })
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/recoverydrill/gameday/faults"
 	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/probe"
 	"github.com/recoverydrill/gameday/fixtures/traffic"
@@ -176,16 +177,18 @@ func (d *Drill) mark(ctx context.Context, label string) (*taken, error) {
 			}
 		}
 	}
-	if err := d.setCanaries(ctx, snap); err != nil {
+	canaries, err := d.canaries(ctx, snap)
+	if err != nil {
 		return nil, err
 	}
+	d.askAbout(d.chosen(canaries, nil))
 	if d.scenario.Level == reports.Deep {
 		if d.scenario.Checks, err = verify.Deepen(ctx, d.sys, d.scenario.Checks); err != nil {
 			return nil, fmt.Errorf("see what level deep can look at: %w", err)
 		}
 	}
 	d.detail("%s at %s", m.Name, m.Position)
-	return &taken{mark: m, manifest: manifest, dir: dir, canaries: d.rec.Canaries}, nil
+	return &taken{mark: m, manifest: manifest, dir: dir, canaries: canaries}, nil
 }
 
 // instant holds traffic while the position is fixed and the snapshot is opened.
@@ -226,22 +229,29 @@ func (d *Drill) survey(ctx context.Context, snap fixtures.Snapshot, dir, mark st
 	return m, nil
 }
 
-func (d *Drill) setCanaries(ctx context.Context, snap fixtures.Snapshot) error {
+// canaries are one for each table of a snapshot that can be asked about.
+func (d *Drill) canaries(ctx context.Context, snap fixtures.Snapshot) ([]probe.Canary, error) {
 	maker, ok := snap.(probe.CanaryMaker)
 	if !ok {
-		return nil // the probe's own table is still asked
+		return nil, nil // the probe's own table is still asked
 	}
 	canaries, err := maker.Canaries(ctx, d.scenario.CanaryRows)
 	if err != nil {
-		return fmt.Errorf("pick canaries: %w", err)
+		return nil, fmt.Errorf("pick canaries: %w", err)
 	}
 	for _, v := range d.scenario.Refreshed { // their rows may be others
 		canaries = slices.DeleteFunc(canaries, func(c probe.Canary) bool {
 			return c.Database == v.Database && (c.Name == v.View || c.Name == v.Database+": "+v.View)
 		})
 	}
-	d.askAbout(canaries)
-	return nil
+	return slices.DeleteFunc(canaries, d.aboutDisposable), nil
+}
+
+// chosen are those that are asked, of which the record says how many there are.
+func (d *Drill) chosen(all []probe.Canary, damaged []faults.Rows) []probe.Canary {
+	some := chosen(all, damaged, d.scenario.Seed)
+	d.rec.TablesAsked, d.rec.TablesAskable = len(some), len(all)
+	return some
 }
 
 // askAbout gives the service clock what to ask about, but for what may lose its rows.

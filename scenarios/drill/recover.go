@@ -58,7 +58,7 @@ func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...Rec
 			return d.refused(fmt.Errorf("recover: the mark %q was not taken in this drill; it has the marks %q", o.target.Label, d.labels()))
 		}
 		if t != d.latest { // what clients must find is what was there then
-			d.latest, d.rec.Canaries = t, t.canaries
+			d.latest, d.rec.Canaries = t, d.chosen(t.canaries, d.spoiled)
 			if _, err := d.watchRest(d.fault, nil); err != nil {
 				return d.refused(fmt.Errorf("recover: %w", err))
 			}

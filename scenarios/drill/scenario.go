@@ -86,7 +86,8 @@ type Scenario struct {
 	// Consecutive is how many correct answers in a row end an outage; default 50 (one second), and never fewer than
 	// there are canaries.
 	Consecutive int
-	// CanaryRows is how many rows of each table the service clock asks about; default 3.
+	// CanaryRows is how many rows of each table the service clock asks about; default 3. Of more than 150 tables it asks about
+	// so many, chosen by the seed, and about those that are damaged.
 	CanaryRows int
 	// Seed feeds every random choice; 0 draws one. It is printed.
 	Seed int64
