@@ -130,6 +130,20 @@ func unsoundFiles() []sabotage {
 			}
 			saw(check, without(func(x fixtures.Examined) bool { return strings.HasPrefix(x.Table, payments) }))(s)
 		}, any},
+		{"Z3", "a checker could not be made", check, plot{}, saw(check, func(all []fixtures.Examined) []fixtures.Examined {
+			all = slices.DeleteFunc(all, func(x fixtures.Examined) bool { return x.Kind == "amcheck" })
+			return append(all, fixtures.Examined{Kind: "amcheck", Database: "shop", Error: "could not extend file: no space left on device"})
+		}), any},
+		{"Z3", "no checker could be made", check, plot{}, saw(check, func([]fixtures.Examined) []fixtures.Examined {
+			return []fixtures.Examined{{Kind: "amcheck", Error: "DDL is forbidden here"}, {Kind: "pages", Error: "DDL is forbidden here"}}
+		}), any},
+		{"Z3", "a checker that was there at the mark is not installed", check, plot{}, func(s *scene) {
+			onEvidence(func(e *Evidence) { e.Baseline.Checkers = []string{"amcheck", "pages"} })(s)
+			saw(check, func(all []fixtures.Examined) []fixtures.Examined {
+				all = slices.DeleteFunc(all, func(x fixtures.Examined) bool { return x.Kind == "amcheck" })
+				return append(all, fixtures.Examined{Kind: "amcheck", Database: "shop", NotLooked: "amcheck is not installed"})
+			})(s)
+		}, any},
 		{"Z2", "the engine does not find an index that the manifest has", check, plot{}, saw(check, func(all []fixtures.Examined) []fixtures.Examined {
 			return append(all, fixtures.Examined{Kind: "index against table", Database: "shop", Table: payments, Name: "public.payments_at", Missing: true})
 		}), any},

@@ -41,18 +41,23 @@ func (Physical) CollectFor(ctx context.Context, sys fixtures.System, e *Evidence
 type looks struct {
 	tables map[tableID]map[string][]fixtures.Examined
 	others []fixtures.Examined
-	kinds  []string // of all entries of tables, sorted
-	whole  []string // checkers that look at every table as a whole: the others look at some of its objects
-	absent map[objectKey]bool
+	kinds  []string           // of all entries of tables, sorted
+	whole  []string           // checkers that look at every table as a whole: the others look at some of its objects
+	absent map[objectKey]bool // checkers that are not there, by database, "" for all
+	failed map[objectKey]bool // and those that should be, and could not be asked
 }
 
 func sortLooks(entries []fixtures.Examined) looks {
-	l := looks{tables: map[tableID]map[string][]fixtures.Examined{}, absent: map[objectKey]bool{}}
+	l := looks{tables: map[tableID]map[string][]fixtures.Examined{}, absent: map[objectKey]bool{}, failed: map[objectKey]bool{}}
 	for _, x := range entries {
 		if x.Table == "" {
 			l.others = append(l.others, x)
-			if x.Name == "" && x.NotLooked != "" { // a checker that is not there
-				l.absent[objectKey{database: x.Database, kind: x.Kind}] = true
+			switch key := (objectKey{database: x.Database, kind: x.Kind}); {
+			case x.Name != "":
+			case x.Error != "":
+				l.failed[key] = true
+			case x.NotLooked != "":
+				l.absent[key] = true
 			}
 			continue
 		}
@@ -77,11 +82,32 @@ func sortLooks(entries []fixtures.Examined) looks {
 func (l looks) missing(id tableID) []string {
 	var out []string
 	for _, kind := range l.whole {
-		if len(l.tables[id][kind]) == 0 && !l.absent[objectKey{database: id.database, kind: kind}] && !l.absent[objectKey{kind: kind}] {
+		if len(l.tables[id][kind]) == 0 && !of(l.absent, id.database, kind) && !of(l.failed, id.database, kind) {
 			out = append(out, kind)
 		}
 	}
 	return out
+}
+
+// of tells whether a checker is among some of a database.
+func of(some map[objectKey]bool, database, kind string) bool {
+	return some[objectKey{database: database, kind: kind}] || some[objectKey{kind: kind}]
+}
+
+// gone are the checkers that the host had at the mark and that are not there now: nothing is wrong with the store, and it was
+// looked at with less than there was.
+func (j *judgement) gone(l looks, had []string) {
+	for _, kind := range had {
+		for key := range l.absent {
+			if key.kind == kind {
+				j.unsure(reports.Finding{
+					Summary: fmt.Sprintf("%s was there at the mark, and cannot be asked about the recovered store: what only it sees was not looked for", kind),
+					Wanted:  kind, Found: "no such checker", Question: reports.Harmless, Hint: "install on the host to which you recover what the other one has",
+				})
+				break
+			}
+		}
+	}
 }
 
 // Judge plans by the tables of the mark and reads what the checkers said.
@@ -110,6 +136,7 @@ func (p Physical) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 		j.examinedEntry(x)
 	}
 	j.notLooked(seen.Entries, func(x fixtures.Examined) string { return x.Kind })
+	j.gone(l, e.Baseline.Checkers)
 	slices.SortStableFunc(j.res.Findings, func(a, b reports.Finding) int { return worse(a.Outcome) - worse(b.Outcome) })
 	switch {
 	case tables == 0:
@@ -149,10 +176,11 @@ func (j *judgement) examinedTable(l looks, database string, t fixtures.Table, no
 		j.unsure(reports.Finding{Summary: tableName(database, t) + " was not found to be examined, and the manifest of the recovered store has it", Where: where})
 	case len(silent) > 0:
 		j.unsure(reports.Finding{Summary: fmt.Sprintf("%s was not examined by %s", tableName(database, t), strings.Join(silent, ", ")), Where: where, Question: reports.Harmless})
-	case len(l.tables[id]) == 0 && !l.hasAbsent(database):
+	case len(l.tables[id]) == 0 && !l.hasAbsent(database) && !l.hasFailed(database):
 		j.unsure(reports.Finding{Summary: tableName(database, t) + " was not examined at all", Where: where, Question: reports.Harmless})
-	case possible == 0:
+	case possible == 0 && !l.hasFailed(database):
 		return
+	case l.hasFailed(database): // which is said of the checker
 	case looked == possible:
 		j.res.Covered.Looked++
 	}
@@ -180,8 +208,13 @@ func (j *judgement) missingObject(x fixtures.Examined, where reports.Place, obje
 }
 
 // hasAbsent tells whether the engine said of a checker that it is not there.
-func (l looks) hasAbsent(database string) bool {
-	for k := range l.absent {
+func (l looks) hasAbsent(database string) bool { return anyOf(l.absent, database) }
+
+// hasFailed tells whether one that should be there could not be asked.
+func (l looks) hasFailed(database string) bool { return anyOf(l.failed, database) }
+
+func anyOf(some map[objectKey]bool, database string) bool {
+	for k := range some {
 		if k.database == "" || k.database == database {
 			return true
 		}
