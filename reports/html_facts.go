@@ -304,6 +304,9 @@ func environment(r *Record) []fact {
 	if r.Host.Pressed > 0 {
 		f.add("Processors wanted", fmt.Sprintf("%.0f %% of the time since the recovery began", r.Host.Pressed), "")
 	}
+	if r.Host.Stalled > 0 {
+		f.add("Disks waited for", fmt.Sprintf("%.0f %% of the time since the recovery began", r.Host.Stalled), "by all that was not idle")
+	}
 	f.add("Docker", r.Host.Docker, "")
 	f.add("Go", r.Host.Go, "")
 	f.add("gameday", r.Host.Gameday, "")

@@ -126,6 +126,9 @@ type Host struct {
 	// Pressed is the share of the time, in percent, in which something on this host waited for a processor, from the
 	// recovery's start to the end of the verification; -1 where the host does not tell (Linux: /proc/pressure/cpu).
 	Pressed float64 `json:"cpu_pressed_percent"`
+	// Stalled is the share of the same time in which nothing on this host ran, because all that was not idle waited for a disk;
+	// -1 where the host does not tell (Linux: "full" in /proc/pressure/io).
+	Stalled float64 `json:"io_stalled_percent"`
 	Docker  string  `json:"docker,omitempty"`
 	Started string  `json:"started_by,omitempty"` // user or CI job
 }

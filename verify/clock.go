@@ -34,11 +34,26 @@ type clock struct {
 
 // Up to blipLength bad answers in a row are no outage when correct ones follow and they are either late (a busy machine
 // makes one) or came over a kept connection (which may have died in the outage and lain in the pool since). More than
-// blipLimit of that kind are one.
+// blipLimit of that kind within blipWindow answers, a minute and a half, are one: a long drill has more of them than a short
+// one, and a service that goes on and off has them close together.
 const (
 	blipLength = 2
 	blipLimit  = 3
+	blipWindow = 4500
 )
+
+// sparedBlips are those of a series that are taken for none, by their place in it.
+type sparedBlips []int
+
+// spare tells whether one more may be, at a place behind those that were.
+func (s *sparedBlips) spare(at int) bool {
+	*s = slices.DeleteFunc(*s, func(was int) bool { return was <= at-blipWindow })
+	if len(*s) == blipLimit {
+		return false
+	}
+	*s = append(*s, at)
+	return true
+}
 
 // tally counts the answers since the recovery's end by its own word. Bad are all that were not correct.
 type tally struct{ Correct, Wrong, Late, Bad int }
@@ -223,11 +238,12 @@ func (c *clock) after(series []probe.Answer, r *reports.Recovery) {
 		c.BackNS = at
 		rest := between(series, at, c.EndNS)
 		c.Blips = 0
+		var blips sparedBlips
 		lost := -1
 		for i := 0; i < len(rest); i++ {
 			switch n := blip(rest[i:]); {
 			case !bad(rest[i]):
-			case n > 0 && c.Blips < blipLimit:
+			case n > 0 && blips.spare(i):
 				c.Blips++
 				i += n - 1
 			default:
@@ -257,13 +273,12 @@ type loss struct{ FromNS, ToNS int64 }
 // outages finds them in a series. Of blips the first few are none.
 func outages(series []probe.Answer, needed int) []loss {
 	var all []loss
-	blips := 0
+	var blips sparedBlips
 	for i := 0; i < len(series); i++ {
 		if !bad(series[i]) {
 			continue
 		}
-		if n := blip(series[i:]); n > 0 && blips < blipLimit {
-			blips++
+		if n := blip(series[i:]); n > 0 && blips.spare(i) {
 			i += n - 1
 			continue
 		}

@@ -48,8 +48,13 @@ func (Objectives) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 }
 
 // late is a time beyond its objective. On a machine that was busy all the time it is not known whose it is: the harness takes
-// longer there too, between the mark and the fault as well.
+// longer there too, between the mark and the fault as well. That disks were waited for is no excuse, for it may be the
+// recovery that made them wait; and a machine that does not tell is taken for one that is not busy, or no time on it could ever
+// be too long.
 func (j *judgement) late(e *Evidence, f reports.Finding) {
+	if e.Record.Host.Pressed < 0 {
+		f.Hint += "; this machine does not tell whether it was busy"
+	}
 	if e.Record.Host.Pressed < crowdedFrom {
 		j.fail(f)
 		return

@@ -181,15 +181,15 @@ func outage(series []probe.Answer, damaged bool) (first *probe.Answer, sure bool
 	if damaged {
 		series = slices.DeleteFunc(slices.Clone(series), func(a probe.Answer) bool { return a.Kind == probe.Wrong })
 	}
-	blips, late := 0, 0
+	var blips sparedBlips
+	late := 0
 	for i := 0; i < len(series); i++ {
 		a := &series[i]
 		if !bad(*a) {
 			late = 0
 			continue
 		}
-		if n := blip(series[i:]); n > 0 && blips < blipLimit && first == nil {
-			blips++
+		if n := blip(series[i:]); n > 0 && first == nil && blips.spare(i) {
 			i += n - 1
 			continue
 		}

@@ -156,9 +156,9 @@ func (c clock) outageNS() int64 {
 // back wants the service to return and to stay.
 func back(j *judgement, c clock, rec *reports.Record) {
 	switch {
-	case (c.BackNS == 0 || len(c.Again) > 0) && crowded(c, rec):
+	case (c.BackNS == 0 || len(c.Again) > 0) && crowded(c, rec.Host) != "":
 		j.unsure(reports.Finding{
-			Summary: fmt.Sprintf("answers were late or failed after the recovery, and for %.0f %% of that time something on this machine waited for a processor: which of the two it was is not known", rec.Host.Pressed),
+			Summary: "answers were late or failed after the recovery, and " + crowded(c, rec.Host) + ": which of the two it was is not known",
 			Found:   lastWords(c), Question: reports.InTime, Hint: "run the drill on a machine with more room, or with less at the same time",
 		})
 	case c.BackNS == 0 && len(c.Unasked) > 0:
@@ -203,14 +203,21 @@ const (
 	busyFrom    = 75
 )
 
-// crowded says that the machine may be to blame for answers that were bad after the recovery: it was busy all the time, most
-// of the answers were correct all the same, none was wrong, and the service was not down in the end: one that refuses as
-// often in a row as correct answers are needed does so on any machine.
-func crowded(c clock, rec *reports.Record) bool {
-	if c.onlyLate() && rec.Host.Pressed >= busyFrom {
-		return true
+// crowded says why the machine may be to blame for answers that were bad after the recovery, "" where it is not: it was busy
+// all the time, most of the answers were correct all the same, none was wrong, and the service was not down in the end: one that
+// refuses as often in a row as correct answers are needed does so on any machine. For answers that were late and nothing else,
+// its disks may be to blame too, and whether they were is to be known.
+func crowded(c clock, h reports.Host) string {
+	late := c.onlyLate()
+	switch {
+	case late && h.Pressed >= busyFrom, h.Pressed >= crowdedFrom && c.After.Wrong == 0 && c.After.Correct >= c.After.Bad && c.Down < c.Needed:
+		return fmt.Sprintf("for %.0f %% of that time something on this machine waited for a processor", h.Pressed)
+	case late && h.Stalled >= busyFrom:
+		return fmt.Sprintf("for %.0f %% of that time everything on this machine waited for a disk", h.Stalled)
+	case late && (h.Pressed < 0 || h.Stalled < 0) && (c.After.Late > 0 || len(c.Again) > 0):
+		return "whether this machine was busy it does not tell"
 	}
-	return rec.Host.Pressed >= crowdedFrom && c.After.Wrong == 0 && c.After.Correct >= c.After.Bad && c.Down < c.Needed
+	return ""
 }
 
 // onlyLate says that no answer failed or was wrong: since service was back, or since the recovery's end where it was not.

@@ -47,10 +47,10 @@ type Drill struct {
 	restored *restoring                    // nil but in a drill that restores a real backup
 	cleanups []func(context.Context) error // run in reverse order by Finish
 	planOnly bool
-	acts     []sabotage.Act // what is done to the recovered store on purpose
-	playing  []*player      // faults that wait for their moment during the recovery
-	meter    *meter         // of the recovery that runs
-	pressed  func() float64 // since the recovery began; nil before
+	acts     []sabotage.Act      // what is done to the recovered store on purpose
+	playing  []*player           // faults that wait for their moment during the recovery
+	meter    *meter              // of the recovery that runs
+	pressed  func(*reports.Host) // since the recovery began; nil before
 	verified bool
 	withheld []string             // secrets that the recovery was given by the scenario
 	own      *reports.CheckResult // what the scenario itself had to say; nil is nothing

@@ -15,7 +15,7 @@ import (
 // host says where the harness runs, as far as the machine tells.
 func host() reports.Host {
 	name, _ := os.Hostname() // an empty name is shown as such
-	h := reports.Host{Name: name, OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Gameday: revision(), Pressed: -1}
+	h := reports.Host{Name: name, OS: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU(), Go: runtime.Version(), Gameday: revision(), Pressed: -1, Stalled: -1}
 	h.CPU = procField("/proc/cpuinfo", "model name")
 	if kb, err := strconv.ParseInt(strings.TrimSuffix(procField("/proc/meminfo", "MemTotal"), " kB"), 10, 64); err == nil {
 		h.MemoryMB = kb / 1024
@@ -23,30 +23,48 @@ func host() reports.Host {
 	return h
 }
 
-// pressure is how long, since the host was started, something on it has waited for a processor; ok is false where the host
-// does not tell. See the kernel's documentation on pressure stall information, "some".
-func pressure() (total time.Duration, ok bool) {
-	b, err := os.ReadFile("/proc/pressure/cpu")
+// The pressures that are measured, each with the line of the kernel's that tells it; see its documentation on pressure stall
+// information. Of processors that something had to wait is told ("some"); of disks that nothing else ran either ("full"): a
+// database that commits always waits for a disk, on a machine that has nothing else to do as well.
+var (
+	onProcessors = pressure{"/proc/pressure/cpu", "some"}
+	onDisks      = pressure{"/proc/pressure/io", "full"}
+)
+
+type pressure struct{ file, line string }
+
+// total is how long it was so since the host was started; ok is false where the host does not tell.
+func (p pressure) total() (total time.Duration, ok bool) {
+	b, err := os.ReadFile(p.file)
 	if err != nil {
 		return 0, false
 	}
-	some, _, _ := strings.Cut(string(b), "\n")
-	_, us, found := strings.Cut(some, "total=")
-	n, err := strconv.ParseInt(strings.TrimSpace(us), 10, 64)
-	return time.Duration(n) * time.Microsecond, found && err == nil
+	for line := range strings.Lines(string(b)) {
+		if _, us, found := strings.Cut(line, "total="); found && strings.HasPrefix(line, p.line+" ") {
+			n, err := strconv.ParseInt(strings.TrimSpace(us), 10, 64)
+			return time.Duration(n) * time.Microsecond, err == nil
+		}
+	}
+	return 0, false
 }
 
-// pressed measures from now on; what it returns tells the share in percent, -1 where the host does not tell.
-func pressed() func() float64 {
+// measure begins now; what it returns tells the share in percent, -1 where the host does not tell.
+func (p pressure) measure() func() float64 {
 	began := time.Now()
-	first, ok := pressure()
+	first, ok := p.total()
 	return func() float64 {
-		last, still := pressure()
+		last, still := p.total()
 		if !ok || !still {
 			return -1
 		}
 		return 100 * min(1, float64(last-first)/float64(time.Since(began)))
 	}
+}
+
+// pressed measures from now on; what it returns writes the shares into the record.
+func pressed() func(*reports.Host) {
+	processors, disks := onProcessors.measure(), onDisks.measure()
+	return func(h *reports.Host) { h.Pressed, h.Stalled = processors(), disks() }
 }
 
 func procField(file, field string) string {

@@ -493,7 +493,7 @@ func (d *Drill) collectRestored(ctx context.Context) (*verify.Evidence, error) {
 	if e.Found, err = d.surveyRestored(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("survey the restored store: %w", err))
 	}
-	d.rec.Host.Pressed = d.pressed()
+	d.pressed(&d.rec.Host)
 	whole := d.sys
 	d.sys = questioned{whole, d}
 	errs = append(errs, d.observe(ctx, e, "", false))

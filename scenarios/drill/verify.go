@@ -69,7 +69,7 @@ func (d *Drill) collect(ctx context.Context) (*verify.Evidence, error) {
 		errs = append(errs, d.stopClock(ctx))
 	}
 	e.Probe = d.prober.Answers()
-	d.rec.Host.Pressed = d.pressed()
+	d.pressed(&d.rec.Host)
 	// What stops the store on purpose comes after the service clock, which would take it for an outage.
 	errs = append(errs, d.observe(ctx, e, "", true))
 	var err error
