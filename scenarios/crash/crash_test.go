@@ -149,6 +149,7 @@ func (p procedure) interrupt(ctx SpecContext, order int, point string, at recove
 		d.Verify(ctx)
 	}
 	Expect(d.Finish(ctx)).To(Succeed())
+	Expect(d.Record()).To(suite.HaveOutcome(reports.Passed, reports.Failed, reports.Inconclusive)) // the cell says which are right
 	c := cell{procedure: p.name, order: order, point: point, outcome: outcomeOf(err, d.Record()), said: firstLine(r.First())}
 	if c.outcome == late {
 		return late

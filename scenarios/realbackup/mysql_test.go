@@ -52,8 +52,7 @@ var _ = Describe("a real backup of MySQL and MariaDB", Label("realbackup"), func
 		for _, name := range few(broken) {
 			c := broken[name]
 			rec := t.restore(ctx, kind+"-"+name, c.afterwards, nil)
-			outcome, _ := reports.Verdict(rec)
-			Expect(outcome).To(Equal(reports.Failed), name)
+			Expect(rec).To(suite.HaveOutcome(reports.Failed), name)
 			Expect(says(rec)).To(ContainSubstring(c.says), name)
 		}
 	}

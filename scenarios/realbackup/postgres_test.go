@@ -97,8 +97,7 @@ var _ = Describe("a real backup of PostgreSQL", Label("postgres", "realbackup"),
 		for _, name := range few(broken) {
 			c := broken[name]
 			rec := t.restore(ctx, "postgres-"+name, c.afterwards, newSystem)
-			outcome, _ := reports.Verdict(rec)
-			Expect(outcome).To(Equal(reports.Failed), name)
+			Expect(rec).To(suite.HaveOutcome(reports.Failed), name)
 			Expect(says(rec)).To(ContainSubstring(c.says), name)
 		}
 	})

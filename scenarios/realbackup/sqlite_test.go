@@ -176,15 +176,8 @@ var _ = Describe("a real backup of SQLite", Label("sqlite", "realbackup"), func(
 					c.change(s, r)
 				}
 			})
-			outcome, why := reports.Verdict(rec)
-			Expect(outcome).To(Equal(c.outcome), why)
-			all := why + rec.Error
-			for _, check := range rec.Checks {
-				for _, f := range check.Findings {
-					all += "\n" + f.Summary
-				}
-			}
-			Expect(all).To(ContainSubstring(c.says))
+			Expect(rec).To(suite.HaveOutcome(c.outcome))
+			Expect(says(rec)).To(ContainSubstring(c.says))
 		})
 	}
 })

@@ -115,6 +115,7 @@ func onBench(ctx SpecContext, b *bench) {
 	escaped := b.tryAll(ctx, target)
 	keep(b.results)
 	Expect(escaped).To(BeEmpty(), "%s", strings.Join(escaped, "\n"))
+	Expect(d.Record()).To(suite.HaveOutcome(reports.Passed, reports.Failed, reports.Inconclusive)) // the twins' traces are left in the store
 	if *someActs == "" && !*keepResults {
 		Expect(b.asInTheTable()).To(Succeed())
 	}

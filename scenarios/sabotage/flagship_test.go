@@ -123,7 +123,7 @@ func harmless(ctx SpecContext, on fixtures.Blueprint, name string) {
 	Expect(d.Break(ctx, faults.BadWrite(`SELECT 1`))).To(MatchError(drill.ErrNoEffect))
 	Expect(d.Recover(ctx, recovery.Command("true"), drill.To(good))).To(MatchError(drill.ErrNoEffect))
 	Expect(d.Finish(ctx)).To(Succeed())
-	Expect(d.Record().Outcome).To(Equal(reports.Inconclusive))
+	Expect(d.Record()).To(suite.HaveOutcome(reports.Inconclusive))
 	Expect(d.Record().Headline).To(ContainSubstring("no effect"))
 }
 

@@ -78,7 +78,8 @@ func (d *Drill) Recover(ctx context.Context, r recovery.Recovery, options ...dri
 }
 
 // Begin begins the drill of the spec that is running, and has it finished and reported when the spec ends. A name, title,
-// place and reproducing command that the scenario does not give are taken from the spec.
+// place and reproducing command that the scenario does not give are taken from the spec. A spec that ends well fails all the
+// same if the drill's verdict is not passed and is none that the spec has asked for ([HavePassed], [HaveOutcome]).
 func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 	ginkgo.GinkgoHelper()
 	st, err := shared()
@@ -96,9 +97,7 @@ func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 	d, err := drill.Begin(ctx, sys, s, drill.Options{Run: st.run, Progress: st.progress, PlanOnly: st.planOnly, Sabotage: acts})
 	if d != nil {
 		ginkgo.AddReportEntry("drill", &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
-		ginkgo.DeferCleanup(func(ctx context.Context) error {
-			return errors.Join(ended(d), d.Finish(ctx), st.report())
-		}, ginkgo.NodeTimeout(cleanupLimit))
+		ginkgo.DeferCleanup(func(ctx context.Context) error { return st.finish(ctx, d) }, ginkgo.NodeTimeout(cleanupLimit))
 	}
 	switch {
 	case d == nil:
@@ -107,6 +106,26 @@ func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 		ginkgo.Fail(withEvidence(err, d.Dir()))
 	}
 	return &Drill{d}
+}
+
+// finish ends a drill whose spec has ended, and reports it.
+func (st *stage) finish(ctx context.Context, d *drill.Drill) error {
+	if err := errors.Join(ended(d), d.Finish(ctx), st.report()); err != nil {
+		return err
+	}
+	return st.overlooked(d)
+}
+
+// overlooked is the error of a drill that did not pass, in a spec that did: nobody would see it who looks at go test alone.
+func (st *stage) overlooked(d *drill.Drill) error {
+	rec := d.Record()
+	outcome, _ := reports.Verdict(rec)
+	if outcome == reports.Passed || rec.Sabotage != nil || st.planOnly || lookedAt.wanted(rec, outcome) ||
+		ginkgo.CurrentSpecReport().State.Is(types.SpecStateFailureStates|types.SpecStateSkipped) {
+		return nil
+	}
+	return errors.New(withEvidence(fmt.Errorf("the drill did not pass, and its scenario did not ask for that verdict: %s\n"+
+		"end it with Expect(d.Verify(ctx)).To(suite.HavePassed()), or name the outcome that it wants with suite.HaveOutcome", rec.Headline), d.Dir()))
 }
 
 // ended tells a drill how its spec has ended: a report that is read without Ginkgo's must not say passed where the spec did not.

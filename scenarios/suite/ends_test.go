@@ -14,13 +14,7 @@ import (
 // A record, a JUnit file and a page are read without Ginkgo's report: they say neither passed of a drill whose scenario says
 // otherwise, nor nothing of one that was left out.
 func TestReportsSayHowTheSpecEnded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs drills")
-	}
-	binary := filepath.Join(t.TempDir(), "ends.test")
-	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", binary, "./testdata/ends").CombinedOutput(); err != nil {
-		t.Fatalf("compile: %v\n%s", err, out)
-	}
+	binary := compiled(t, "./testdata/ends")
 	run := func(args ...string) (string, map[string]*reports.Record) {
 		t.Helper()
 		dir := t.TempDir()
@@ -42,7 +36,7 @@ func TestReportsSayHowTheSpecEnded(t *testing.T) {
 		return runs[0], found
 	}
 	// The one that ends the suite is the last but one in the file: what comes after it does not run.
-	dir, got := run("-ginkgo.skip=left out")
+	dir, got := run("-ginkgo.skip=left out|not recovered")
 	for name, want := range map[string]struct {
 		outcome reports.Outcome
 		says    string // a pattern
@@ -72,6 +66,31 @@ func TestReportsSayHowTheSpecEnded(t *testing.T) {
 			t.Errorf("%s does not say %q", file, want)
 		}
 	}
+}
+
+// A drill that did not pass fails its spec, whatever the spec looks at: go test alone must not be green.
+func TestAVerdictThatNobodyAskedForFailsTheSpec(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), compiled(t, "./testdata/ends"), "-ginkgo.focus=not recovered", "-ginkgo.no-color") //nolint:gosec // our own binary
+	cmd.Env = append(os.Environ(), "GAMEDAY_REPORT_DIR="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	for _, want := range []string{"1 Passed | 2 Failed", "did not ask for that verdict: INCONCLUSIVE unasked", "did not ask for that verdict: FAILED early"} {
+		if err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%q is missing, %v:\n%s", want, err, out)
+		}
+	}
+}
+
+// compiled is the binary of a suite that tests run.
+func compiled(t *testing.T, pkg string) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("runs drills")
+	}
+	binary := filepath.Join(t.TempDir(), "suite.test")
+	if out, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", binary, pkg).CombinedOutput(); err != nil {
+		t.Fatalf("compile: %v\n%s", err, out)
+	}
+	return binary
 }
 
 func read(t *testing.T, path string) string {

@@ -1,8 +1,11 @@
 package suite
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/onsi/gomega/types"
 
@@ -11,22 +14,70 @@ import (
 
 // HavePassed matches the *reports.Record that Verify returns if its outcome is passed. What it says otherwise is the
 // verdict and each finding: what was wanted, what was found, where, and what to do.
-func HavePassed() types.GomegaMatcher { return havePassed{} }
+func HavePassed() types.GomegaMatcher { return haveOutcome{reports.Passed} }
 
-type havePassed struct{}
+// HaveOutcome matches the record of a drill whose outcome is one of those named. It is how a scenario says that it wants
+// another verdict than passed, and has looked at it: a drill that ends with a verdict which its scenario has not asked for,
+// with this or with [HavePassed] (or the negation of one), fails its spec.
+func HaveOutcome(oneOf ...reports.Outcome) types.GomegaMatcher { return haveOutcome(oneOf) }
 
-func (havePassed) Match(actual any) (bool, error) {
+type haveOutcome []reports.Outcome
+
+func (h haveOutcome) Match(actual any) (bool, error) {
 	r, ok := actual.(*reports.Record)
-	if !ok || r == nil {
-		return false, fmt.Errorf("HavePassed wants the record that Verify returns, got %T", actual)
+	switch {
+	case !ok || r == nil:
+		return false, fmt.Errorf("the record that Verify returns is wanted here, got %T", actual)
+	case len(h) == 0:
+		return false, errors.New("HaveOutcome wants at least one outcome")
 	}
-	return r.Outcome == reports.Passed, nil
+	matches := slices.Contains(h, r.Outcome)
+	for _, o := range []reports.Outcome{reports.Passed, reports.Failed, reports.Inconclusive} {
+		if slices.Contains(h, o) == matches {
+			lookedAt.note(r, o)
+		}
+	}
+	return matches, nil
 }
 
-func (havePassed) FailureMessage(actual any) string { return explain(actual.(*reports.Record)) } //nolint:forcetypeassert // Match has seen it
+func (h haveOutcome) FailureMessage(actual any) string {
+	text := explain(actual.(*reports.Record)) //nolint:forcetypeassert // Match has seen it
+	if slices.Equal(h, haveOutcome{reports.Passed}) {
+		return text
+	}
+	return fmt.Sprintf("wanted a drill that is %s: %s", h, text)
+}
 
-func (havePassed) NegatedFailureMessage(actual any) string {
-	return "the drill was expected not to pass, but it did: " + reports.Headline(actual.(*reports.Record)) //nolint:forcetypeassert // Match has seen it
+func (h haveOutcome) NegatedFailureMessage(actual any) string {
+	return fmt.Sprintf("wanted a drill that is not %s: %s", h, reports.Headline(actual.(*reports.Record))) //nolint:forcetypeassert // Match has seen it
+}
+
+func (h haveOutcome) String() string {
+	var names []string
+	for _, o := range h {
+		names = append(names, o.String())
+	}
+	return strings.Join(names, " or ")
+}
+
+// looks are the verdicts that scenarios have asked for, by their drills' records.
+type looks struct {
+	mu    sync.Mutex
+	asked map[*reports.Record][]reports.Outcome
+}
+
+var lookedAt = looks{asked: map[*reports.Record][]reports.Outcome{}}
+
+func (l *looks) note(r *reports.Record, o reports.Outcome) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked[r] = append(l.asked[r], o)
+}
+
+func (l *looks) wanted(r *reports.Record, o reports.Outcome) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.asked[r], o)
 }
 
 func explain(r *reports.Record) string {

@@ -14,7 +14,7 @@ import (
 
 // Restore restores a team's real backup into a fresh, empty system, with the team's own command, and judges what came back:
 // see [drill.RestoreScenario]. Everything is removed when the spec ends. What it returns says whether it has passed
-// ([HavePassed]); a restore that failed is judged as well.
+// ([HavePassed]); a restore that failed is judged as well, and fails the spec if the spec does not ask for that verdict.
 func Restore(ctx context.Context, blueprint fixtures.Blueprint, s drill.RestoreScenario, r recovery.Recovery) *reports.Record {
 	ginkgo.GinkgoHelper()
 	st, err := shared()
@@ -34,8 +34,7 @@ func Restore(ctx context.Context, blueprint fixtures.Blueprint, s drill.RestoreS
 		st.cannotBegin(s.Scenario, err)
 	}
 	ginkgo.AddReportEntry("drill", &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
-	finish := func(ctx context.Context) error { return errors.Join(d.Finish(ctx), st.report()) }
-	ginkgo.DeferCleanup(func(ctx context.Context) error { return errors.Join(ended(d), finish(ctx)) }, ginkgo.NodeTimeout(cleanupLimit))
+	ginkgo.DeferCleanup(func(ctx context.Context) error { return st.finish(ctx, d) }, ginkgo.NodeTimeout(cleanupLimit))
 	if err == nil {
 		if err = d.Restore(ctx, r); errors.Is(err, drill.ErrPlanned) {
 			ginkgo.Skip(drill.ErrPlanned.Error())
@@ -44,7 +43,7 @@ func Restore(ctx context.Context, blueprint fixtures.Blueprint, s drill.RestoreS
 	if d.Record().Recovery != nil {
 		d.Verify(ctx)
 	}
-	if ferr := finish(ctx); ferr != nil {
+	if ferr := errors.Join(d.Finish(ctx), st.report()); ferr != nil {
 		ginkgo.Fail(withEvidence(ferr, d.Dir()))
 	}
 	return d.Record()

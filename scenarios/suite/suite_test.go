@@ -1,9 +1,12 @@
 package suite
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/onsi/gomega/types"
 
 	"github.com/recoverydrill/gameday/reports"
 )
@@ -42,6 +45,30 @@ func TestOnlyAPassedRecordHasPassed(t *testing.T) {
 		if ok, err := HavePassed().Match(actual); ok || err == nil {
 			t.Errorf("%T: got %t, %v", actual, ok, err)
 		}
+	}
+}
+
+func TestWhatAScenarioAskedForIsNoted(t *testing.T) {
+	for name, c := range map[string]struct {
+		match  types.GomegaMatcher
+		wanted []reports.Outcome // of a failed record
+	}{
+		"passed, or its negation": {HavePassed(), []reports.Outcome{reports.Failed, reports.Inconclusive}},
+		"failed":                  {HaveOutcome(reports.Failed), []reports.Outcome{reports.Failed}},
+		"one of two":              {HaveOutcome(reports.Failed, reports.Passed), []reports.Outcome{reports.Passed, reports.Failed}},
+	} {
+		rec := &reports.Record{Outcome: reports.Failed}
+		if _, err := c.match.Match(rec); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, o := range []reports.Outcome{reports.Passed, reports.Failed, reports.Inconclusive} {
+			if got, want := lookedAt.wanted(rec, o), slices.Contains(c.wanted, o); got != want {
+				t.Errorf("%s: %s was asked for: got %t, want %t", name, o, got, want)
+			}
+		}
+	}
+	if _, err := HaveOutcome().Match(&reports.Record{}); err == nil {
+		t.Error("no outcome at all matches")
 	}
 }
 

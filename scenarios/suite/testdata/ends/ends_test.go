@@ -1,4 +1,4 @@
-// Package ends is a suite whose drills pass their checks, and whose specs end in other ways.
+// Package ends is a suite whose drills end in one way and whose specs in another.
 package ends
 
 import (
@@ -9,9 +9,11 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/recoverydrill/gameday/faults"
+	"github.com/recoverydrill/gameday/fixtures"
 	"github.com/recoverydrill/gameday/fixtures/dataset"
 	"github.com/recoverydrill/gameday/fixtures/sqlite"
 	"github.com/recoverydrill/gameday/fixtures/traffic"
+	recovery "github.com/recoverydrill/gameday/recover"
 	"github.com/recoverydrill/gameday/recover/litestream"
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/scenarios/drill"
@@ -23,6 +25,13 @@ func TestDrills(t *testing.T) { suite.Run(t, "ends") }
 // recovered is a drill up to its verification, which passes.
 func recovered(ctx SpecContext, name string) *suite.Drill {
 	GinkgoHelper()
+	d, good := begun(ctx, name)
+	Expect(d.Recover(ctx, litestream.Procedure{Kind: litestream.Time, InPlace: true}, drill.To(good))).To(Succeed())
+	return d
+}
+
+func begun(ctx SpecContext, name string) (*suite.Drill, fixtures.Mark) {
+	GinkgoHelper()
 	d := suite.Begin(ctx, suite.Start(ctx, sqlite.Store{Dataset: dataset.Shop(dataset.ShopOptions{Scale: 0.1})}), drill.Scenario{
 		Name: name, Owner: "gameday", Disaster: "Somebody drops the payments table.",
 		Answers: []reports.Question{reports.InService}, Objective: drill.Objective{RTO: time.Minute, RPO: time.Minute},
@@ -30,8 +39,7 @@ func recovered(ctx SpecContext, name string) *suite.Drill {
 	Expect(d.Traffic(ctx, traffic.Mix{})).To(Succeed())
 	good := d.Mark(ctx, "before the drop")
 	Expect(d.Break(ctx, faults.DropTable("payments"))).To(Succeed())
-	Expect(d.Recover(ctx, litestream.Procedure{Kind: litestream.Time, InPlace: true}, drill.To(good))).To(Succeed())
-	return d
+	return d, good
 }
 
 var _ = Describe("a drill", func() {
@@ -45,6 +53,19 @@ var _ = Describe("a drill", func() {
 	It("fails an assertion after the verdict", func(ctx SpecContext) {
 		Expect(recovered(ctx, "after").Verify(ctx)).To(suite.HavePassed())
 		Expect("invoices").To(Equal("decrypted"))
+	})
+	It("is not recovered, and nobody asks for the verdict", func(ctx SpecContext) {
+		d, _ := begun(ctx, "unasked")
+		d.Verify(ctx)
+	})
+	It("is not recovered, as it is to", func(ctx SpecContext) {
+		d, _ := begun(ctx, "wanted")
+		Expect(d.Verify(ctx)).To(suite.HaveOutcome(reports.Inconclusive))
+	})
+	It("is not recovered well, and is asked too early", func(ctx SpecContext) {
+		d, _ := begun(ctx, "early")
+		Expect(d.Recover(ctx, recovery.Command("false"))).NotTo(Succeed())
+		Expect(d.Record()).To(suite.HaveOutcome(reports.Inconclusive)) // which it is until its end
 	})
 	It("runs out of time after the verdict", func(ctx SpecContext) {
 		Expect(recovered(ctx, "late").Verify(ctx)).To(suite.HavePassed())
