@@ -36,7 +36,7 @@ func TestReportsSayHowTheSpecEnded(t *testing.T) {
 		return runs[0], found
 	}
 	// The one that ends the suite is the last but one in the file: what comes after it does not run.
-	dir, got := run("-ginkgo.skip=left out|not recovered")
+	dir, got := run("-ginkgo.skip=left out|not recovered|second time")
 	for name, want := range map[string]struct {
 		outcome reports.Outcome
 		says    string // a pattern
@@ -77,6 +77,15 @@ func TestAVerdictThatNobodyAskedForFailsTheSpec(t *testing.T) {
 		if err == nil || !strings.Contains(string(out), want) {
 			t.Errorf("%q is missing, %v:\n%s", want, err, out)
 		}
+	}
+}
+
+func TestARecoveryThatWorksTheSecondTimeIsRed(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), compiled(t, "./testdata/ends"), "-ginkgo.focus=second time", "-ginkgo.no-color") //nolint:gosec // our own binary
+	cmd.Env = append(os.Environ(), "GAMEDAY_REPORT_DIR="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "0 Passed | 1 Failed") {
+		t.Errorf("%v:\n%s", err, out)
 	}
 }
 

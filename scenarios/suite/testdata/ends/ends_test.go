@@ -42,6 +42,8 @@ func begun(ctx SpecContext, name string) (*suite.Drill, fixtures.Mark) {
 	return d, good
 }
 
+var attempts int
+
 var _ = Describe("a drill", func() {
 	It("passes", func(ctx SpecContext) {
 		Expect(recovered(ctx, "passes").Verify(ctx)).To(suite.HavePassed())
@@ -66,6 +68,10 @@ var _ = Describe("a drill", func() {
 		d, _ := begun(ctx, "early")
 		Expect(d.Recover(ctx, recovery.Command("false"))).NotTo(Succeed())
 		Expect(d.Record()).To(suite.HaveOutcome(reports.Inconclusive)) // which it is until its end
+	})
+	It("works the second time", FlakeAttempts(2), func() {
+		attempts++
+		Expect(attempts).To(Equal(2))
 	})
 	It("runs out of time after the verdict", func(ctx SpecContext) {
 		Expect(recovered(ctx, "late").Verify(ctx)).To(suite.HavePassed())
