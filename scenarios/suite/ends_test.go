@@ -89,6 +89,20 @@ func TestARecoveryThatWorksTheSecondTimeIsRed(t *testing.T) {
 	}
 }
 
+// A drill is about what the test cannot see of itself: a result of yesterday's is none.
+func TestGoTestDoesNotAnswerFromItsCache(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles a suite")
+	}
+	for range 2 {
+		cmd := exec.CommandContext(t.Context(), "go", "test", "./testdata/idle")
+		cmd.Env = append(os.Environ(), "GOFLAGS=") // without a -count
+		if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "(cached)") {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
+}
+
 // compiled is the binary of a suite that tests run.
 func compiled(t *testing.T, pkg string) string {
 	t.Helper()

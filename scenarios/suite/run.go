@@ -1,6 +1,10 @@
 package suite
 
 import (
+	"errors"
+	"flag"
+	"io/fs"
+	"os"
 	"testing"
 	"time"
 
@@ -19,10 +23,13 @@ const (
 	cleanupLimit = 2 * time.Minute
 )
 
-// Run runs the specs of the calling package. It makes an empty selection an error, and ends the suite in time for its
-// clean-up when go test has a -timeout.
+// Run runs the specs of the calling package. It makes an empty selection an error, ends the suite in time for its
+// clean-up when go test has a -timeout, and keeps go test from answering from its cache the next time.
 func Run(t *testing.T, description string) {
 	t.Helper()
+	if err := uncached(); err != nil {
+		t.Fatalf("run drills with -count=1: go test would take this run's result for the next one's: %v", err)
+	}
 	gomega.RegisterFailHandler(ginkgo.Fail)
 	config, reporter := ginkgo.GinkgoConfiguration()
 	config.FailOnEmpty = true
@@ -37,6 +44,19 @@ func Run(t *testing.T, description string) {
 		}
 	})
 	ginkgo.RunSpecs(t, description, config, reporter)
+}
+
+// uncached removes the log of what the test looks at, without which go test keeps no result. It asks for one, by this flag,
+// only where it would keep the result.
+func uncached() error {
+	log := flag.Lookup("test.testlogfile")
+	if log == nil || log.Value.String() == "" {
+		return nil
+	}
+	if err := os.Remove(log.Value.String()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // reportSkipped writes the run's reports once more where specs were asked for and not run: they must not be missing in them.
