@@ -164,6 +164,23 @@ func TestRunWeighsEverythingThatASuiteLeaves(t *testing.T) {
 	}
 }
 
+// A drill that is pending is one that was asked for and not run, where the filters ask for it.
+func TestRunSaysWhichDrillsArePending(t *testing.T) {
+	for fake, want := range map[string]struct {
+		code int
+		says string
+	}{
+		"has pending drills":      {exitPassed, "SKIPPED outer does 1: pending"},
+		"has only pending drills": {exitInconclusive, "every drill that was asked for is pending: nothing was drilled"},
+	} {
+		t.Setenv("FAKE", fake)
+		c := gameday(t, "run", "./testdata/fake", "--label", "flagship")
+		if c.code != want.code || !strings.Contains(c.out.String(), want.says) || strings.Count(c.out.String(), "SKIPPED") != 1 {
+			t.Errorf("%s: exit code %d, want %d and %q; got\n%s\n%s", fake, c.code, want.code, want.says, c.out.String(), c.err.String())
+		}
+	}
+}
+
 func TestRunPrintsVerdictReportAndProgress(t *testing.T) {
 	t.Setenv("FAKE", "passes")
 	c := gameday(t, "run", "./testdata/fake", "--label", "flagship")

@@ -200,7 +200,7 @@ func (t *trial) once(ctx context.Context, acts string) (empty bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if left.report != nil && left.filtered && left.report.PreRunStats.SpecsThatWillRun == 0 && len(left.drills) == 0 {
+	if left.empty() {
 		return true, nil
 	}
 	if len(left.drills) == 0 && said != "" && !o.verbose {

@@ -89,11 +89,16 @@ func (l *leftBehind) problem(format string, args ...any) {
 	l.problems = append(l.problems, fmt.Sprintf(format, args...))
 }
 
+// empty says that the filters ask for nothing that is there, not even for a pending drill.
+func (l *leftBehind) empty() bool {
+	return l.report != nil && l.filtered && l.report.PreRunStats.SpecsThatWillRun == 0 && len(l.drills) == 0 && len(l.report.Pending()) == 0
+}
+
 // weigh combines the drills' verdicts with everything else that a suite can tell. It is never better than the worst
 // drill, and it is only as good if the suite's binary, its own report and its records agree.
 func (l *leftBehind) weigh(pkg string) suiteResult {
 	r := suiteResult{Package: pkg, ExitCode: l.ended.ExitCode, Drills: []drillResult{}, Reports: []string{}, Skipped: []skipped{}}
-	if l.report != nil && l.filtered && l.report.PreRunStats.SpecsThatWillRun == 0 && len(l.drills) == 0 {
+	if l.empty() {
 		r.empty, r.labels = true, labelsOf(l.report)
 		return r
 	}
@@ -111,7 +116,11 @@ func (l *leftBehind) weigh(pkg string) suiteResult {
 		}
 	}
 	r.Outcome = reports.Worst(outcomes...)
-	if len(l.drills) == 0 {
+	switch {
+	case len(l.drills) > 0:
+	case l.report != nil && l.report.PreRunStats.SpecsThatWillRun == 0 && l.report.PreRunStats.TotalSpecs > 0:
+		l.problem("every drill that was asked for is pending: nothing was drilled")
+	default:
 		l.problem("no drill left a record: nothing was drilled")
 	}
 	assertion := l.specs(&r)
@@ -141,7 +150,7 @@ func (l *leftBehind) specs(r *suiteResult) (assertion bool) {
 			if passed++; !s.Drilled() {
 				idle = append(idle, s.Text())
 			}
-		case s.State == "pending" && l.filtered: // reported whatever the filters say
+		case s.State == "pending" && l.filtered && !slices.Contains(l.report.Pending(), s.Text()): // reported whatever the filters say
 		case s.State == "pending":
 			r.Skipped = append(r.Skipped, skipped{s.Text(), "pending"})
 		case s.State == "skipped" && s.Selected():

@@ -13,7 +13,7 @@ func TestASpecThatBeginsNoDrillIsSeen(t *testing.T) {
 	spec := func(text string, drills int) suites.Spec {
 		s := suites.Spec{LeafNodeType: "It", LeafNodeText: text, State: "passed"}
 		for range drills {
-			s.ReportEntries = append(s.ReportEntries, struct{ Name string }{"drill"})
+			s.ReportEntries = append(s.ReportEntries, suites.Entry{Name: "drill"})
 		}
 		return s
 	}

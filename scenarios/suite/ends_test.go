@@ -36,7 +36,7 @@ func TestReportsSayHowTheSpecEnded(t *testing.T) {
 		return runs[0], found
 	}
 	// The one that ends the suite is the last but one in the file: what comes after it does not run.
-	dir, got := run("-ginkgo.skip=left out|not recovered|second time")
+	dir, got := run("-ginkgo.skip=left out|not recovered|second time|not written")
 	for name, want := range map[string]struct {
 		outcome reports.Outcome
 		says    string // a pattern
@@ -58,9 +58,13 @@ func TestReportsSayHowTheSpecEnded(t *testing.T) {
 	if text := read(t, filepath.Join(dir, reports.JUnitFile)); !strings.Contains(text, `tests="4" failures="2" errors="1"`) {
 		t.Errorf("JUnit says %.400s", text)
 	}
-	dir, _ = run("-ginkgo.focus=passes|left out", "-ginkgo.v")
+	ginkgos := filepath.Join(t.TempDir(), "ginkgo.json")
+	dir, _ = run("-ginkgo.focus=passes|left out|not written", "-ginkgo.v", "-ginkgo.json-report="+ginkgos)
+	if text := read(t, ginkgos); !regexp.MustCompile(`"Name": "pending drill",\s+"Value": \{\s+"AsJSON": .*\s+"Representation": "a drill is not written"`).MatchString(text) {
+		t.Error("Ginkgo's report does not say which pending drill was asked for")
+	}
 	for file, want := range map[string]string{
-		reports.JUnitFile: "restic is missing", reports.HTMLFile: "restic is missing", reports.SummaryFile: "1 not run",
+		reports.JUnitFile: "restic is missing", reports.HTMLFile: "a drill is not written", reports.SummaryFile: "2 not run",
 	} {
 		if text := read(t, filepath.Join(dir, file)); !strings.Contains(text, want) {
 			t.Errorf("%s does not say %q", file, want)

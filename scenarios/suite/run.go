@@ -59,30 +59,27 @@ func uncached() error {
 	return nil
 }
 
+// pendingEntry names the entries in Ginkgo's report by which "gameday run" knows the pending specs that its filters ask for.
+const pendingEntry = "pending drill"
+
 // reportSkipped writes the run's reports once more where specs were asked for and not run: they must not be missing in them.
 func reportSkipped(r ginkgo.Report) error {
-	st := staged.Load()
-	if st == nil {
-		return nil // no drill was begun: there is no report
-	}
 	var left []reports.Skip
 	for _, s := range r.SpecReports {
 		switch {
 		case s.LeafNodeType != types.NodeTypeIt:
 		case s.State == types.SpecStateSkipped && s.Failure.Message != "" && s.Failure.Message != drill.ErrPlanned.Error():
 			left = append(left, reports.Skip{Scenario: s.FullText(), Reason: s.Failure.Message})
-		case s.State == types.SpecStatePending && !filtered(r.SuiteConfig): // reported whatever the filters say
+		case s.State == types.SpecStatePending && selected(r, s): // reported whatever the filters say
+			ginkgo.AddReportEntry(pendingEntry, s.FullText(), ginkgo.ReportEntryVisibilityNever)
 			left = append(left, reports.Skip{Scenario: s.FullText(), Reason: "pending"})
 		}
 	}
-	if len(left) == 0 {
+	st := staged.Load()
+	if len(left) == 0 || st == nil { // without a drill there is no report
 		return nil
 	}
 	return st.report(reports.WithSkipped(left...))
-}
-
-func filtered(c types.SuiteConfig) bool {
-	return c.LabelFilter != "" || len(c.FocusStrings)+len(c.SkipStrings)+len(c.FocusFiles)+len(c.SkipFiles) > 0
 }
 
 // beforeDeadline keeps time back for the clean-up, at most half of what there is.

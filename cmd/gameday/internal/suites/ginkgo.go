@@ -34,12 +34,18 @@ type Spec struct {
 	State   string // "passed", "failed", "skipped", "pending", "panicked", "timedout", "interrupted", "aborted"
 	Failure *struct{ Message string }
 
-	ReportEntries []struct{ Name string }
+	ReportEntries []Entry
+}
+
+// Entry is what a spec has added to the report.
+type Entry struct {
+	Name  string
+	Value struct{ Representation string }
 }
 
 // Drilled says whether the spec has begun a drill through package suite.
 func (s Spec) Drilled() bool {
-	return slices.ContainsFunc(s.ReportEntries, func(e struct{ Name string }) bool { return e.Name == "drill" })
+	return slices.ContainsFunc(s.ReportEntries, func(e Entry) bool { return e.Name == "drill" })
 }
 
 // ReadReport reads the report at path. A file with anything but one suite in it is an error.
@@ -78,6 +84,20 @@ func (r *Report) Specs() []Spec {
 		}
 	}
 	return specs
+}
+
+// Pending lists the pending specs that the run's filters ask for, by their text, as package suite tells them: Ginkgo reports
+// those that they leave out too, and does not say which are which.
+func (r *Report) Pending() []string {
+	var all []string
+	for _, s := range r.SpecReports {
+		for _, e := range s.ReportEntries {
+			if e.Name == "pending drill" {
+				all = append(all, e.Value.Representation)
+			}
+		}
+	}
+	return all
 }
 
 // Text is the spec's whole name.

@@ -167,6 +167,14 @@ func run(mode string) int {
 		sabotage(dir, mode)
 		report("failed", map[bool]int{false: 1, true: 2}[mode == "sabotages and loses a drill" || mode == "sabotages two of one name"])
 		return 1
+	case "has pending drills":
+		record(dir, reports.Passed, time.Now())
+		report("passed", 1, "pending", "pending, asked for")
+		return 0
+	case "has only pending drills":
+		report("pending, asked for", 0, "pending")
+		fmt.Println("Detected no specs ran")
+		return 1
 	case "skips":
 		record(dir, reports.Passed, time.Now())
 		report("passed", 1, "skipped")
@@ -265,13 +273,18 @@ func report(state string, n int, more ...string) {
 	for i, s := range states {
 		spec := map[string]any{
 			"ContainerHierarchyTexts": []string{"outer"}, "ContainerHierarchyLabels": [][]string{{"postgres", "owner=fake"}},
-			"LeafNodeType": "It", "LeafNodeText": fmt.Sprintf("does %d", i), "LeafNodeLabels": []string{own}, "State": strings.ReplaceAll(s, "focused", "passed"),
+			"LeafNodeType": "It", "LeafNodeText": fmt.Sprintf("does %d", i), "LeafNodeLabels": []string{own}, "State": strings.NewReplacer("focused", "passed", ", asked for", "").Replace(s),
 			"LeafNodeLocation": map[string]any{"FileName": "/elsewhere/fake_test.go", "LineNumber": 12},
 		}
 		if s == "failed" || s == "skipped" && n > 0 {
 			spec["Failure"] = map[string]string{"Message": "because\nof this"}
 		}
 		specs = append(specs, spec)
+		if strings.HasSuffix(s, ", asked for") { // which package suite tells by the report that it writes at the end
+			specs = append(specs, map[string]any{"LeafNodeType": "ReportAfterSuite", "State": "passed", "ReportEntries": []any{
+				map[string]any{"Name": "pending drill", "Value": map[string]any{"Representation": fmt.Sprintf("outer does %d", i)}},
+			}})
+		}
 	}
 	b, err := json.Marshal([]any{map[string]any{
 		"SuiteDescription": "fake", "SuiteHasProgrammaticFocus": state == "focused",
