@@ -33,6 +33,46 @@ type Skip struct {
 // SkippedFile keeps the drills that were asked for and not run, in a run's directory: they leave no record of their own.
 const SkippedFile = "skipped.json"
 
+// UnfinishedFile lies in the directory of a run that has not come to its end; see [BeginRun].
+const UnfinishedFile = "unfinished.json"
+
+type unfinished struct {
+	Drills int `json:"drills"` // that were asked for
+}
+
+// BeginRun notes in a run's directory, which must exist, how many drills were asked for. Until [EndRun] is called, [ReadRun]
+// finds one more there, which is inconclusive and stands for the rest of the run: who is killed writes nothing any more, and
+// what was written before must not look like all of it.
+func BeginRun(dir string, drills int) error {
+	return writeAtomically(filepath.Join(dir, UnfinishedFile), func(w io.Writer) error { return json.NewEncoder(w).Encode(unfinished{drills}) })
+}
+
+// EndRun notes that every drill that was asked for has left a record, or is known not to have been run. It is no error where
+// [BeginRun] was not called.
+func EndRun(dir string) error {
+	if err := os.Remove(filepath.Join(dir, UnfinishedFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// rest stands for what is left of a run that has not come to its end; nil where it has.
+func rest(dir string, records int) *Record {
+	const name = "the rest of the run"
+	b, err := os.ReadFile(filepath.Join(dir, UnfinishedFile)) //nolint:gosec // below the run's directory
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var u unfinished
+	if err == nil {
+		err = json.Unmarshal(b, &u)
+	}
+	if err != nil {
+		return &Record{Scenario: name, Title: name, Error: fmt.Sprintf("read how many drills were asked for: %v", err)}
+	}
+	return &Record{Scenario: name, Title: name, Error: fmt.Sprintf("the run has not come to its end: it was asked for %s and has %s", plural(int64(u.Drills), "drill"), plural(int64(records), "record"))}
+}
+
 // Option changes what the writers of a run's reports put in.
 type Option func(*options)
 
@@ -103,7 +143,8 @@ func keepSkipped(path string, skipped []Skip) ([]Skip, error) {
 
 // ReadRun reads every drill below a run's directory, sorted by path; a drill's own directory is a run of one. A
 // directory that holds evidence and no finished record that can be read is a drill too: it comes back inconclusive
-// (failed, if an unfinished record says so) and says why. Only a run's directory that cannot be listed is an error.
+// (failed, if an unfinished record says so) and says why. So does what is left of a run that was begun ([BeginRun]) and has not
+// ended. Only a run's directory that cannot be listed is an error.
 func ReadRun(dir string) ([]Drill, error) {
 	if _, err := os.Stat(filepath.Join(dir, RecordFile)); err == nil {
 		return []Drill{readDrill(dir, filepath.Base(dir))}, nil
@@ -129,6 +170,9 @@ func ReadRun(dir string) ([]Drill, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read run: %w", err)
+	}
+	if r := rest(dir, len(drills)); r != nil {
+		drills = append(drills, Drill{Record: r})
 	}
 	return drills, nil
 }

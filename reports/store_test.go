@@ -168,6 +168,35 @@ func TestReadRunMissesNothing(t *testing.T) {
 	}
 }
 
+// Whoever is killed writes nothing any more: what was written before must not look like all of a run.
+func TestARunThatDidNotEndIsNotPassed(t *testing.T) {
+	dir := t.TempDir()
+	passed := filepath.Join(dir, "a")
+	if err := errors.Join(BeginRun(dir, 2), os.Mkdir(passed, 0o700), WriteRecord(passed, samplePassed())); err != nil {
+		t.Fatal(err)
+	}
+	for _, ended := range []bool{false, true} {
+		drills, err := ReadRun(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := WriteAll(dir, drills); err != nil {
+			t.Fatal(err)
+		}
+		junit, err := os.ReadFile(filepath.Join(dir, JUnitFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		says := strings.Contains(string(junit), "the run has not come to its end: it was asked for 2 drills and has 1 record")
+		if got := settle(drills, nil).outcome(); (got == Passed) != ended || says == ended {
+			t.Errorf("ended %t: %s, JUnit says\n%s", ended, got, junit)
+		}
+		if err := EndRun(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestMaskerAcrossWrites(t *testing.T) {
 	secrets := []string{"s3cret-pass", "s3cret-pass-longer", "p@ss/word 1", "abcdef", "defghi", "short", ""}
 	text := "s3cret-pas s3cret-pass s3cret-pass-longer url p%40ss%2Fword+1 or p%40ss%2Fword%201 plain p@ss/word 1 abcdefghi short s3cret-pass"

@@ -96,7 +96,7 @@ func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 	}
 	d, err := drill.Begin(ctx, sys, s, drill.Options{Run: st.run, Progress: st.progress, PlanOnly: st.planOnly, Sabotage: acts})
 	if d != nil {
-		ginkgo.AddReportEntry("drill", &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
+		ginkgo.AddReportEntry(drillEntry, &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
 		ginkgo.DeferCleanup(func(ctx context.Context) error { return st.finish(ctx, d) }, ginkgo.NodeTimeout(cleanupLimit))
 	}
 	switch {
@@ -138,16 +138,24 @@ func ended(d *drill.Drill) error {
 	if !spec.State.Is(types.SpecStateFailed | types.SpecStatePanicked) {
 		outcome, what = reports.Inconclusive, "the scenario was ended before it had made all its assertions"
 	}
+	return d.ScenarioEnded(outcome, what+" "+failure(spec))
+}
+
+// failure is where a spec failed and why, in one line.
+func failure(spec ginkgo.SpecReport) string {
 	why := strings.Join(strings.Fields(spec.Failure.Message), " ")
 	if len(why) > 300 {
 		why = strings.ToValidUTF8(why[:300], "") + "…"
 	}
 	at := spec.Failure.Location
-	return d.ScenarioEnded(outcome, fmt.Sprintf("%s (%s:%d): %s", what, filepath.Base(at.FileName), at.LineNumber, why))
+	return fmt.Sprintf("(%s:%d): %s", filepath.Base(at.FileName), at.LineNumber, why)
 }
 
 // withEvidence is an error for people, with the place to look.
 func withEvidence(err error, dir string) string { return fmt.Sprintf("%v\nevidence: %s", err, dir) }
+
+// drillEntry names the entry of a spec that has left a drill's record; "gameday run" knows it too.
+const drillEntry = "drill"
 
 // entry shows the verdict in Ginkgo's own output.
 type entry struct{ *reports.Record }
@@ -168,15 +176,21 @@ func (st *stage) cannotBegin(s drill.Scenario, cause error) {
 	ginkgo.GinkgoHelper()
 	if err := drill.CouldNotBegin(st.described(s), st.run, cause); err != nil {
 		cause = fmt.Errorf("%w (and no record of it could be written: %w)", cause, err)
-	} else if err := st.report(); err != nil {
-		cause = fmt.Errorf("%w (and no report of it could be written: %w)", cause, err)
+	} else {
+		ginkgo.AddReportEntry(drillEntry, cause.Error(), ginkgo.ReportEntryVisibilityNever)
+		if err := st.report(); err != nil {
+			cause = fmt.Errorf("%w (and no report of it could be written: %w)", cause, err)
+		}
 	}
 	ginkgo.Fail(withEvidence(cause, st.run.Dir))
 }
 
 // described fills what the spec that is running knows about the scenario.
 func (st *stage) described(s drill.Scenario) drill.Scenario {
-	spec := ginkgo.CurrentSpecReport()
+	return st.describedBy(ginkgo.CurrentSpecReport(), s)
+}
+
+func (st *stage) describedBy(spec ginkgo.SpecReport, s drill.Scenario) drill.Scenario {
 	if st.level != "" {
 		s.Level = st.level
 	}

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -72,6 +73,11 @@ func newStage() (*stage, error) {
 	s.on = first(os.Getenv(config.OnVariable), conf.On, config.Auto)
 	if err := config.CheckProvider(s.on); err != nil {
 		return nil, fmt.Errorf("%s: %w", config.OnVariable, err)
+	}
+	if n := asked.Load(); n > 0 {
+		if err := errors.Join(reports.BeginRun(run.Dir, int(n)), s.report()); err != nil {
+			return nil, err
+		}
 	}
 	defer staged.Store(s)
 	s.images = images.New(images.Options{Overrides: conf.Images, Build: true, Log: s.progress})

@@ -2,6 +2,8 @@
 package ends
 
 import (
+	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -73,10 +75,19 @@ var _ = Describe("a drill", func() {
 		attempts++
 		Expect(attempts).To(Equal(2))
 	})
+	It("breaks down before it begins", func() {
+		Expect("the dump").To(Equal("where it was yesterday"))
+	})
+	It("is killed", func(ctx SpecContext) {
+		begun(ctx, "killed")
+		Expect(syscall.Kill(os.Getpid(), syscall.SIGKILL)).To(Succeed())
+		select {}
+	})
 	It("runs out of time after the verdict", func(ctx SpecContext) {
 		Expect(recovered(ctx, "late").Verify(ctx)).To(suite.HavePassed())
 		AbortSuite("somebody ends it")
 	})
+	It("comes after the end", func() {})
 	It("is left out", func() { Skip("restic is missing") })
 	PIt("is not written", func() {})
 })
