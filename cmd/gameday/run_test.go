@@ -136,6 +136,9 @@ func TestRunWeighsEverythingThatASuiteLeaves(t *testing.T) {
 		"passes and fails an assertion": {1, []string{
 			"PASSED fake/drill", "every drill passed its checks, and the scenario's own assertion failed: outer does 0: because",
 		}},
+		"passes and fails to clean up": {3, []string{
+			"PASSED fake/drill", "every drill passed its checks, and a clean-up failed afterwards: outer does 0: nothing to close",
+		}},
 		"passes and crashes":            {3, []string{"was ended by signal 9 (killed) although every drill passed"}},
 		"leaves no record":              {3, []string{"INCONCLUSIVE", "no drill left a record"}},
 		"leaves an old record":          {3, []string{"the record of fake/drill is older than this run"}},

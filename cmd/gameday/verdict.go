@@ -155,6 +155,8 @@ func (l *leftBehind) specs(r *suiteResult) (assertion bool) {
 			r.Skipped = append(r.Skipped, skipped{s.Text(), "pending"})
 		case s.State == "skipped" && s.Selected():
 			r.Skipped = append(r.Skipped, skipped{s.Text(), s.Failure.Message})
+		case s.Failed() && s.CleaningUp() && r.Outcome == reports.Passed:
+			l.problem("every drill passed its checks, and a clean-up failed afterwards: %s: %s", s.Text(), message(s))
 		case s.Failed() && r.Outcome == reports.Passed:
 			assertion = true
 			l.problem("every drill passed its checks, and the scenario's own assertion failed: %s: %s", s.Text(), message(s))

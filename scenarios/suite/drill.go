@@ -96,7 +96,7 @@ func Begin(ctx context.Context, sys fixtures.System, s drill.Scenario) *Drill {
 	}
 	d, err := drill.Begin(ctx, sys, s, drill.Options{Run: st.run, Progress: st.progress, PlanOnly: st.planOnly, Sabotage: acts})
 	if d != nil {
-		ginkgo.AddReportEntry(drillEntry, &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
+		ginkgo.AddReportEntry(drillEntry, &entry{d.Record(), d}, ginkgo.ReportEntryVisibilityAlways)
 		ginkgo.DeferCleanup(func(ctx context.Context) error { return st.finish(ctx, d) }, ginkgo.NodeTimeout(cleanupLimit))
 	}
 	switch {
@@ -135,11 +135,17 @@ func ended(d *drill.Drill) error {
 		return nil
 	}
 	outcome, what := reports.Failed, "the scenario's own assertion failed"
-	if !spec.State.Is(types.SpecStateFailed | types.SpecStatePanicked) {
+	switch {
+	case spec.Failure.FailureNodeType.Is(cleanUps):
+		outcome, what = reports.Inconclusive, "a clean-up failed when the scenario had ended"
+	case !spec.State.Is(types.SpecStateFailed | types.SpecStatePanicked):
 		outcome, what = reports.Inconclusive, "the scenario was ended before it had made all its assertions"
 	}
 	return d.ScenarioEnded(outcome, what+" "+failure(spec))
 }
+
+// cleanUps are the nodes whose failure says nothing of what the scenario asks for.
+const cleanUps = types.NodeTypeCleanupAfterEach | types.NodeTypeCleanupAfterAll | types.NodeTypeCleanupAfterSuite
 
 // failure is where a spec failed and why, in one line.
 func failure(spec ginkgo.SpecReport) string {
@@ -158,7 +164,10 @@ func withEvidence(err error, dir string) string { return fmt.Sprintf("%v\neviden
 const drillEntry = "drill"
 
 // entry shows the verdict in Ginkgo's own output.
-type entry struct{ *reports.Record }
+type entry struct {
+	*reports.Record
+	drill *drill.Drill
+}
 
 func (e *entry) String() string { return e.Headline }
 

@@ -47,6 +47,7 @@ func TestReportsSayHowTheSpecEnded(t *testing.T) {
 		"before":                               {reports.Failed, `the scenario's own assertion failed \(ends_test.go:\d+\): Expected <string>: invoices to equal <string>: decrypted`},
 		"after":                                {reports.Failed, `the scenario's own assertion failed \(ends_test.go:\d+\): Expected`},
 		"late":                                 {reports.Inconclusive, "the scenario was ended before it had made all its assertions"},
+		"uncleaned":                            {reports.Inconclusive, `a clean-up failed after the drill \(ends_test.go:\d+\): nothing to close`},
 		"a-drill-breaks-down-before-it-begins": {reports.Inconclusive, `the scenario ended before its drill had begun \(ends_test.go:\d+\): Expected`},
 		"a-drill-comes-after-the-end":          {reports.Inconclusive, "the suite was ended before this drill had begun"},
 	} {
@@ -59,7 +60,7 @@ func TestReportsSayHowTheSpecEnded(t *testing.T) {
 			t.Errorf("%s: %s, %q", name, outcome, rec.Headline)
 		}
 	}
-	if text := read(t, filepath.Join(dir, reports.JUnitFile)); !strings.Contains(text, `tests="6" failures="2" errors="3"`) {
+	if text := read(t, filepath.Join(dir, reports.JUnitFile)); !strings.Contains(text, `tests="7" failures="2" errors="4"`) {
 		t.Errorf("JUnit says %.400s", text)
 	}
 	ginkgos := filepath.Join(t.TempDir(), "ginkgo.json")

@@ -33,7 +33,7 @@ func Restore(ctx context.Context, blueprint fixtures.Blueprint, s drill.RestoreS
 	if d == nil {
 		st.cannotBegin(s.Scenario, err)
 	}
-	ginkgo.AddReportEntry(drillEntry, &entry{d.Record()}, ginkgo.ReportEntryVisibilityAlways)
+	ginkgo.AddReportEntry(drillEntry, &entry{d.Record(), d}, ginkgo.ReportEntryVisibilityAlways)
 	ginkgo.DeferCleanup(func(ctx context.Context) error { return st.finish(ctx, d) }, ginkgo.NodeTimeout(cleanupLimit))
 	if err == nil {
 		if err = d.Restore(ctx, r); errors.Is(err, drill.ErrPlanned) {

@@ -97,10 +97,28 @@ func atEnd(r ginkgo.Report) error {
 	for _, s := range lost {
 		errs = append(errs, drill.CouldNotBegin(st.describedBy(s.SpecReport, drill.Scenario{}), st.run, errors.New(s.why)))
 	}
+	for _, s := range r.SpecReports {
+		errs = append(errs, uncleaned(s))
+	}
 	if all {
 		errs = append(errs, reports.EndRun(st.run.Dir))
 	}
 	return errors.Join(append(errs, st.report(reports.WithSkipped(left...)))...)
+}
+
+// uncleaned tells the drills of a spec that a clean-up has failed since they were finished, that of their system for one: what
+// is left may meet the next drill.
+func uncleaned(s ginkgo.SpecReport) error {
+	if !s.Failed() || !s.Failure.FailureNodeType.Is(cleanUps) {
+		return nil
+	}
+	var errs []error
+	for _, e := range s.ReportEntries {
+		if d, ok := e.GetRawValue().(*entry); ok { // another process's is not there
+			errs = append(errs, d.drill.ScenarioEnded(reports.Inconclusive, "a clean-up failed after the drill "+failure(s)))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 type lostSpec struct {

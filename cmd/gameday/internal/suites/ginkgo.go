@@ -32,9 +32,15 @@ type Spec struct {
 		LineNumber int
 	}
 	State   string // "passed", "failed", "skipped", "pending", "panicked", "timedout", "interrupted", "aborted"
-	Failure *struct{ Message string }
+	Failure *Failure
 
 	ReportEntries []Entry
+}
+
+// Failure is why a spec failed.
+type Failure struct {
+	Message         string
+	FailureNodeType string // "It", "DeferCleanup (Each)", ...
 }
 
 // Entry is what a spec has added to the report.
@@ -119,6 +125,11 @@ func (s Spec) Labels() []string {
 // Selected says whether the filters of a run let the spec run. Ginkgo reports one that they left out as skipped too, but
 // without a reason.
 func (s Spec) Selected() bool { return s.State != "skipped" || s.Failure != nil }
+
+// CleaningUp says whether what failed is a clean-up, after the spec itself had ended well.
+func (s Spec) CleaningUp() bool {
+	return s.Failure != nil && strings.HasPrefix(s.Failure.FailureNodeType, "DeferCleanup")
+}
 
 // Failed says whether an assertion of the spec failed, or it panicked. What was interrupted or timed out has not.
 func (s Spec) Failed() bool { return s.State == "failed" || s.State == "panicked" }

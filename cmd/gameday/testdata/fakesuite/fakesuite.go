@@ -107,6 +107,10 @@ func run(mode string) int {
 		record(dir, reports.Passed, time.Now())
 		report("failed", 1)
 		return 1
+	case "passes and fails to clean up":
+		record(dir, reports.Passed, time.Now())
+		report("failed, cleaning up", 1)
+		return 1
 	case "passes and crashes":
 		record(dir, reports.Passed, time.Now())
 		report("passed", 1)
@@ -273,11 +277,14 @@ func report(state string, n int, more ...string) {
 	for i, s := range states {
 		spec := map[string]any{
 			"ContainerHierarchyTexts": []string{"outer"}, "ContainerHierarchyLabels": [][]string{{"postgres", "owner=fake"}},
-			"LeafNodeType": "It", "LeafNodeText": fmt.Sprintf("does %d", i), "LeafNodeLabels": []string{own}, "State": strings.NewReplacer("focused", "passed", ", asked for", "").Replace(s),
+			"LeafNodeType": "It", "LeafNodeText": fmt.Sprintf("does %d", i), "LeafNodeLabels": []string{own}, "State": strings.NewReplacer("focused", "passed", ", asked for", "", ", cleaning up", "").Replace(s),
 			"LeafNodeLocation": map[string]any{"FileName": "/elsewhere/fake_test.go", "LineNumber": 12},
 		}
 		if s == "failed" || s == "skipped" && n > 0 {
 			spec["Failure"] = map[string]string{"Message": "because\nof this"}
+		}
+		if s == "failed, cleaning up" {
+			spec["Failure"] = map[string]string{"Message": "nothing to close", "FailureNodeType": "DeferCleanup (Each)"}
 		}
 		specs = append(specs, spec)
 		if strings.HasSuffix(s, ", asked for") { // which package suite tells by the report that it writes at the end

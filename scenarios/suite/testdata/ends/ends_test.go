@@ -78,6 +78,10 @@ var _ = Describe("a drill", func() {
 	It("breaks down before it begins", func() {
 		Expect("the dump").To(Equal("where it was yesterday"))
 	})
+	It("is not cleaned up after", func(ctx SpecContext) {
+		DeferCleanup(func() { Fail("nothing to close") }) // before Begin, so that the drill is finished by then
+		Expect(recovered(ctx, "uncleaned").Verify(ctx)).To(suite.HavePassed())
+	})
 	It("is killed", func(ctx SpecContext) {
 		begun(ctx, "killed")
 		Expect(syscall.Kill(os.Getpid(), syscall.SIGKILL)).To(Succeed())
