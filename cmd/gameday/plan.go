@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,6 +71,7 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		return err
 	}
 	var all []plannedDrill
+	never := []skipped{}
 	var sum summary
 	for i, s := range found {
 		a.note("compiling %s", s.Package)
@@ -89,18 +91,18 @@ func (a *app) plan(ctx context.Context, o runOptions) error {
 		if left.ended.ExitCode != 0 && said != "" && !o.verbose {
 			fmt.Fprintf(a.err, "gameday: what %s printed:\n%s\n", s.Package, said)
 		}
-		planned := left.planned(s.Package)
-		all = append(all, planned...)
+		all = append(all, left.planned(r)...)
+		never = append(never, left.unplanned()...)
 	}
 	if sum.selectedNothing() {
 		return usagef("no drill matches %s\n%s", o.selection.String(), sum.labelsText())
 	}
-	return a.printPlans(all, o.output)
+	return a.printPlans(all, never, o.output)
 }
 
 // planned reads the plans from the records that a suite left. A suite that left fewer than it has selected drills has a
-// line of its own: a plan that is not there must be seen.
-func (l *leftBehind) planned(pkg string) []plannedDrill {
+// line of its own, and so has each problem of it: a plan that is not there must be seen.
+func (l *leftBehind) planned(r suiteResult) []plannedDrill {
 	var all []plannedDrill
 	for _, d := range l.drills {
 		p := plannedDrill{Scenario: d.Record.Scenario, text: reports.PlanText(d.Record)}
@@ -126,16 +128,30 @@ func (l *leftBehind) planned(pkg string) []plannedDrill {
 	if l.report != nil {
 		selected = l.report.PreRunStats.SpecsThatWillRun
 	}
-	switch {
-	case len(l.drills) == 0:
-		all = append(all, plannedDrill{Scenario: pkg, Problem: fmt.Sprintf("no drill left a record: its binary %s", l.ended)})
-	case l.report == nil || len(l.drills) < selected:
-		all = append(all, plannedDrill{Scenario: pkg, Problem: fmt.Sprintf("only %d of %d drills were asked: its binary %s", len(l.drills), selected, l.ended)})
+	if len(l.drills) == 0 {
+		return append(all, plannedDrill{Scenario: r.Package, Problem: fmt.Sprintf("no drill left a record: its binary %s", l.ended)})
+	}
+	if l.report == nil || len(l.drills) < selected {
+		all = append(all, plannedDrill{Scenario: r.Package, Problem: fmt.Sprintf("only %d of %d drills were asked: its binary %s", len(l.drills), selected, l.ended)})
+	}
+	for _, p := range r.Problems {
+		all = append(all, plannedDrill{Scenario: r.Package, Problem: p})
 	}
 	return all
 }
 
-func (a *app) printPlans(all []plannedDrill, format string) error {
+// unplanned lists the specs that did not run. One whose drill ended because it was only to be planned is skipped as well.
+func (l *leftBehind) unplanned() []skipped {
+	asked := map[string]bool{}
+	if l.report != nil {
+		for _, s := range l.report.Specs() {
+			asked[s.Text()] = s.Drilled()
+		}
+	}
+	return slices.DeleteFunc(l.skipped(), func(k skipped) bool { return asked[k.Spec] })
+}
+
+func (a *app) printPlans(all []plannedDrill, never []skipped, format string) error {
 	outcome := reports.Passed
 	var b strings.Builder
 	for _, p := range all {
@@ -145,10 +161,13 @@ func (a *app) printPlans(all []plannedDrill, format string) error {
 			fmt.Fprintf(&b, "NO PLAN %s: %s\n", p.Scenario, head(p.Problem, 5))
 		}
 	}
+	for _, k := range never {
+		fmt.Fprintln(&b, k)
+	}
 	if format == "json" {
 		e := json.NewEncoder(a.out)
 		e.SetIndent("", "  ")
-		if err := e.Encode(map[string]any{"schema_version": 1, "drills": all}); err != nil {
+		if err := e.Encode(map[string]any{"schema_version": 1, "drills": all, "skipped": never}); err != nil {
 			return err
 		}
 		return &verdict{outcome}

@@ -53,6 +53,20 @@ func TestPlanSaysWhereThereIsNone(t *testing.T) {
 	}
 }
 
+// Which drills were not asked is part of the answer.
+func TestPlanSaysWhatItDidNotAsk(t *testing.T) {
+	for fake, want := range map[string]string{
+		"plans and skips":              "only 1 of 2 drills were asked: its binary exited with status 0\nSKIPPED outer does 0: because\nof this\n",
+		"plans and has a focused spec": "testdata/fake: a spec is focused in the code",
+	} {
+		t.Setenv("FAKE", fake)
+		c := gameday(t, "plan", "./testdata/fake")
+		if c.code != exitInconclusive || !strings.Contains(c.out.String(), want) || strings.Contains(c.out.String(), "only planned") {
+			t.Errorf("%s: exit code %d, standard output:\n%s\nstandard error:\n%s", fake, c.code, c.out.String(), c.err.String())
+		}
+	}
+}
+
 func TestPlanOfNothing(t *testing.T) {
 	t.Setenv("FAKE", "plans")
 	if c := gameday(t, "plan", "./testdata/fake", "--label", "nobody"); c.code != exitUsage || !strings.Contains(c.err.String(), "no drill matches") {

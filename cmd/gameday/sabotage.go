@@ -114,7 +114,7 @@ func (a *app) sabotage(ctx context.Context, o sabotageOptions) error {
 		return fmt.Errorf("make a directory for the suites' binaries: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	board := scoreboard{MinScore: o.minScore}
+	board := scoreboard{MinScore: o.minScore, Skipped: []skipped{}}
 	for _, s := range found {
 		t := trial{app: a, suite: s, o: o, dir: dir, board: &board}
 		a.note("compiling %s", s.Package)

@@ -19,6 +19,7 @@ type scoreboard struct {
 	MinScore      float64         `json:"min_score_percent"`
 	Drills        []*score        `json:"drills"`
 	Reports       []string        `json:"reports"`
+	Skipped       []skipped       `json:"skipped"` // specs that were selected and did not run
 	Problems      []string        `json:"problems"`
 }
 
@@ -66,6 +67,12 @@ func (b *scoreboard) add(pkg string, left *leftBehind, first bool) {
 		b.problem("%s: its binary %s, and Ginkgo's report of it is missing: %v", pkg, left.ended, left.reportErr)
 	case first && ran > len(left.drills):
 		b.problem("%s: %d specs were to be tried, and %d left a record: its binary %s", pkg, ran, len(left.drills), left.ended)
+	}
+	if first {
+		b.Skipped = append(b.Skipped, left.skipped()...)
+		if why := left.focused(); why != "" {
+			b.problem("%s: %s", pkg, why)
+		}
 	}
 	names := map[string]bool{}
 	for _, d := range left.drills {
@@ -283,6 +290,9 @@ func (b *scoreboard) print(to io.Writer, format string) error {
 	var out strings.Builder
 	for _, s := range b.Drills {
 		s.print(&out, b.MinScore)
+	}
+	for _, k := range b.Skipped {
+		fmt.Fprintln(&out, k)
 	}
 	for _, p := range b.Problems {
 		fmt.Fprintf(&out, "PROBLEM %s\n", p)

@@ -27,6 +27,8 @@ func TestSabotageScores(t *testing.T) {
 		{"sabotages a drill that never begins", nil, exitInconclusive},
 		{"sabotages and loses a drill", nil, exitInconclusive},
 		{"sabotages two of one name", nil, exitInconclusive},
+		{"sabotages and skips", []string{"--acts", "A17"}, exitPassed},
+		{"sabotages and has a focused spec", []string{"--acts", "A17"}, exitInconclusive},
 		{"is not sabotaged", nil, exitInconclusive},
 		{"leaves no record", nil, exitInconclusive},
 	} {

@@ -50,6 +50,8 @@ type skipped struct {
 	Reason string `json:"reason"`
 }
 
+func (s skipped) String() string { return fmt.Sprintf("SKIPPED %s: %s", s.Spec, s.Reason) }
+
 // leftBehind is everything by which a finished suite is weighed.
 type leftBehind struct {
 	ended     suites.Ended
@@ -142,6 +144,7 @@ func (l *leftBehind) specs(r *suiteResult) (assertion bool) {
 		l.problem("Ginkgo's report of it is missing: %v", l.reportErr)
 		return false
 	}
+	r.Skipped = append(r.Skipped, l.skipped()...)
 	passed, drilled, idle := 0, false, []string{}
 	for _, s := range l.report.Specs() {
 		drilled = drilled || s.Drilled()
@@ -150,11 +153,6 @@ func (l *leftBehind) specs(r *suiteResult) (assertion bool) {
 			if passed++; !s.Drilled() {
 				idle = append(idle, s.Text())
 			}
-		case s.State == "pending" && l.filtered && !slices.Contains(l.report.Pending(), s.Text()): // reported whatever the filters say
-		case s.State == "pending":
-			r.Skipped = append(r.Skipped, skipped{s.Text(), "pending"})
-		case s.State == "skipped" && s.Selected():
-			r.Skipped = append(r.Skipped, skipped{s.Text(), s.Failure.Message})
 		case s.Failed() && s.CleaningUp() && r.Outcome == reports.Passed:
 			l.problem("every drill passed its checks, and a clean-up failed afterwards: %s: %s", s.Text(), message(s))
 		case s.Failed() && r.Outcome == reports.Passed:
@@ -169,6 +167,32 @@ func (l *leftBehind) specs(r *suiteResult) (assertion bool) {
 		l.problem("%q passed and began no drill: that proves nothing", idle[0])
 	}
 	return assertion
+}
+
+// skipped lists the specs that were asked for and did not run.
+func (l *leftBehind) skipped() []skipped {
+	all := []skipped{}
+	if l.report == nil {
+		return all
+	}
+	for _, s := range l.report.Specs() {
+		switch {
+		case s.State == "pending" && l.filtered && !slices.Contains(l.report.Pending(), s.Text()): // reported whatever the filters say
+		case s.State == "pending":
+			all = append(all, skipped{s.Text(), "pending"})
+		case s.State == "skipped" && s.Selected():
+			all = append(all, skipped{s.Text(), s.Failure.Message})
+		}
+	}
+	return all
+}
+
+// focused is the problem of a suite in which a spec is focused in the code; "" where none is.
+func (l *leftBehind) focused() string {
+	if l.report == nil || !l.report.SuiteHasProgrammaticFocus {
+		return ""
+	}
+	return "a spec is focused in the code (FIt, FDescribe or Focus), so others did not run: remove the focus"
 }
 
 // ran counts the specs that were asked for and did not say themselves that they would not run, whether they got to it or not.
@@ -188,8 +212,8 @@ func (l *leftBehind) ran() int {
 // ending explains an end of the binary that its drills do not.
 func (l *leftBehind) ending(drills reports.Outcome) {
 	switch {
-	case l.report != nil && l.report.SuiteHasProgrammaticFocus:
-		l.problem("a spec is focused in the code (FIt, FDescribe or Focus), so others did not run: remove the focus")
+	case l.focused() != "":
+		l.problem("%s", l.focused())
 	case l.ended.ExitCode == 0 || drills != reports.Passed || len(l.problems) > 0:
 		if l.ended.Late || l.ended.Killed {
 			l.problem("its binary %s", l.ended)
@@ -298,7 +322,7 @@ func (a *app) print(s summary, format string) error {
 			fmt.Fprintln(&b, d.Headline)
 		}
 		for _, k := range r.Skipped {
-			fmt.Fprintf(&b, "SKIPPED %s: %s\n", k.Spec, k.Reason)
+			fmt.Fprintln(&b, k)
 		}
 		for _, p := range r.Problems {
 			fmt.Fprintf(&b, "%s %s: %s\n", strings.ToUpper(r.Outcome.String()), r.Package, p)

@@ -159,16 +159,32 @@ func run(mode string) int {
 		record(dir, reports.Passed, time.Now())
 		report("focused", 1)
 		return 197
-	case "plans", "tells no plan", "breaks down before it is asked":
+	case "plans", "tells no plan", "breaks down before it is asked", "plans and skips", "plans and has a focused spec":
 		if os.Getenv("GAMEDAY_PLAN") == "" || os.Getenv("GAMEDAY_PLAN") != os.Getenv("GAMEDAY_REPORT_DIR") {
 			panic("the suite was not told to plan only")
 		}
 		plan(dir, mode)
-		report("skipped", 1)
+		switch mode {
+		case "plans and skips":
+			report("skipped, drilled", 1, "skipped")
+		case "plans and has a focused spec":
+			report("focused", 1)
+			return 197
+		default:
+			report("skipped, drilled", 1)
+		}
 		return 0
 	case "is not sabotaged", "sabotages", "sabotages and D7 escapes", "sabotages and D7 is only noticed", "sabotages and never gets to D7", "sabotages a drill that fails", "sabotages a drill that never begins",
-		"sabotages and loses a drill", "sabotages two of one name":
+		"sabotages and loses a drill", "sabotages two of one name", "sabotages and skips", "sabotages and has a focused spec":
 		sabotage(dir, mode)
+		if mode == "sabotages and has a focused spec" {
+			report("focused", 1)
+			return 197
+		}
+		if mode == "sabotages and skips" {
+			report("failed", 1, "skipped")
+			return 1
+		}
 		report("failed", map[bool]int{false: 1, true: 2}[mode == "sabotages and loses a drill" || mode == "sabotages two of one name"])
 		return 1
 	case "has pending drills":
@@ -256,7 +272,7 @@ func plan(dir, mode string) {
 	if mode != "breaks down before it is asked" {
 		r.Recovery = &reports.Recovery{Name: "restore.sh", Command: []string{"./restore.sh"}}
 	}
-	if mode == "plans" {
+	if strings.HasPrefix(mode, "plans") {
 		r.Recovery.Plan = &reports.RecoveryPlan{Digest: "0123456789abcdef", Steps: []reports.PlannedStep{{Name: "fetch", Does: "copy the backup"}, {Name: "open"}}}
 		r.Recovery.Preflight = &reports.Preflight{Needs: []reports.Need{
 			{Resource: "disk", Where: "spare", NeededBytes: 3 << 30, AvailableBytes: 2 << 30, Detail: "df"}, {Resource: "backup", Where: "/vault", Met: true},
@@ -270,21 +286,27 @@ func plan(dir, mode string) {
 // report writes what Ginkgo's -ginkgo.json-report would hold: specs in these states, the first one n times.
 func report(state string, n int, more ...string) {
 	var specs []map[string]any
-	states := more
+	states, willRun := more, n
 	for range max(n, 1) {
 		states = append(states, state)
 	}
 	for i, s := range states {
 		spec := map[string]any{
 			"ContainerHierarchyTexts": []string{"outer"}, "ContainerHierarchyLabels": [][]string{{"postgres", "owner=fake"}},
-			"LeafNodeType": "It", "LeafNodeText": fmt.Sprintf("does %d", i), "LeafNodeLabels": []string{own}, "State": strings.NewReplacer("focused", "passed", ", asked for", "", ", cleaning up", "").Replace(s),
+			"LeafNodeType": "It", "LeafNodeText": fmt.Sprintf("does %d", i), "LeafNodeLabels": []string{own}, "State": strings.NewReplacer("focused", "passed", ", asked for", "", ", cleaning up", "", ", drilled", "").Replace(s),
 			"LeafNodeLocation": map[string]any{"FileName": "/elsewhere/fake_test.go", "LineNumber": 12},
 		}
 		if s == "failed" || s == "skipped" && n > 0 {
 			spec["Failure"] = map[string]string{"Message": "because\nof this"}
 		}
+		if s == "skipped, drilled" {
+			spec["Failure"], spec["ReportEntries"] = map[string]string{"Message": "only planned"}, []any{map[string]any{"Name": "drill"}}
+		}
 		if s == "failed, cleaning up" {
 			spec["Failure"] = map[string]string{"Message": "nothing to close", "FailureNodeType": "DeferCleanup (Each)"}
+		}
+		if n > 0 && i < len(more) && s == "skipped" {
+			willRun++
 		}
 		specs = append(specs, spec)
 		if strings.HasSuffix(s, ", asked for") { // which package suite tells by the report that it writes at the end
@@ -295,7 +317,7 @@ func report(state string, n int, more ...string) {
 	}
 	b, err := json.Marshal([]any{map[string]any{
 		"SuiteDescription": "fake", "SuiteHasProgrammaticFocus": state == "focused",
-		"PreRunStats": map[string]int{"TotalSpecs": len(specs), "SpecsThatWillRun": n}, "SpecReports": specs,
+		"PreRunStats": map[string]int{"TotalSpecs": len(specs), "SpecsThatWillRun": willRun}, "SpecReports": specs,
 	}})
 	if err != nil {
 		panic(err)
