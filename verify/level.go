@@ -23,6 +23,23 @@ func At(level reports.Level) []Check {
 	return checks
 }
 
+// With are the checks of a level and a scenario's own. One of its own with the name of one of the level's takes that one's
+// place; all others follow. None of the level's is left out: what nobody looked at must not pass.
+func With(level reports.Level, own []Check) []Check {
+	var checks []Check
+	own = slices.Clone(own)
+	for _, c := range At(level) {
+		named := func(o Check) bool { return o.Name() == c.Name() }
+		i := slices.IndexFunc(own, named)
+		if i < 0 {
+			checks = append(checks, c)
+			continue
+		}
+		checks, own = append(checks, own[i]), slices.Delete(own, i, i+1)
+	}
+	return append(checks, own...)
+}
+
 // Deepen adds to checks what level deep looks at besides, as far as the system has it: its standbys, the archive of its
 // log, a new backup and one more restart. A check that is there already stays as it is. It is called before the fault: what
 // the recovery did away with must be missed.

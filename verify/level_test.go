@@ -2,6 +2,7 @@ package verify
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,5 +176,31 @@ func TestWhatADrillAcceptsIsKept(t *testing.T) {
 	}
 	if again := Accepting(Default(), nil); !reflect.DeepEqual(again, Default()) {
 		t.Errorf("without anything accepted: %+v", again)
+	}
+}
+
+// A scenario that lists checks of its own still gets all others: one that lists four would else be green without a look at a row.
+func TestNoListLeavesAnyCheckOut(t *testing.T) {
+	names := func(checks []Check) (all []string) {
+		for _, c := range checks {
+			all = append(all, c.Name())
+		}
+		return all
+	}
+	for _, level := range []reports.Level{reports.Quick, reports.Full, reports.Deep} {
+		want := names(At(level))
+		for _, own := range [][]Check{nil, {}, {FaultProven{}, Structure{}, Ledger{}, Identity{}}, At(level)} {
+			if got := names(With(level, own)); !slices.Equal(got, want) {
+				t.Errorf("level %s, %q: %q, want %q", level, names(own), got, want)
+			}
+		}
+		got := With(level, []Check{Replicas{}, Identity{AllowNewSystem: true}})
+		if !slices.Equal(names(got), append(want, "replicas")) || !slices.Contains(got, Check(Identity{AllowNewSystem: true})) {
+			t.Errorf("level %s: %q", level, names(got))
+		}
+	}
+	twice := With(reports.Full, []Check{Contents{}, Contents{}})
+	if n := len(slices.DeleteFunc(twice, func(c Check) bool { return c.Name() != "contents" })); n != 2 {
+		t.Errorf("%d of two checks of one name are left: nobody would be told", n)
 	}
 }

@@ -232,7 +232,7 @@ func adviceOn(a reports.SabotageAct, r *reports.Record) string {
 			return fmt.Sprintf("check %q ran and let it pass: look at what it looks at", a.Check)
 		}
 	}
-	return fmt.Sprintf("the scenario leaves out check %q, which sees it: add it to Scenario.Checks, or leave Checks empty to have all of verify.Default()", a.Check)
+	return fmt.Sprintf("the scenario leaves out check %q, which sees it: add it to Scenario.Checks", a.Check)
 }
 
 // settle reckons the scores and the outcome: one score too low is a failure, one that cannot be told makes it inconclusive.

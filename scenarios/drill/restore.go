@@ -147,7 +147,9 @@ func BeginRestore(ctx context.Context, sys fixtures.System, s RestoreScenario, o
 		err = errors.New("a restored backup cannot be sabotaged: what came back is a team's own, and nothing is put into it")
 	}
 	if err == nil {
+		checks := s.Checks // of a restore: those of other drills have nothing to look at
 		s.Scenario, err = s.Scenario.complete()
+		s.Checks = checks
 	}
 	if err == nil {
 		err = s.says("engine", s.Engine, sys.Info().Engine)

@@ -51,8 +51,8 @@ type Scenario struct {
 	// Level is how deep the drill looks; default reports.Full. It names itself in the verdict. At reports.Quick the rows of
 	// the recovered store are counted and not read, and the drill cannot pass.
 	Level reports.Level
-	// Checks judge the recovery; default are those of the Level. What level deep looks at besides is added to those that
-	// are given; nothing is taken away.
+	// Checks judge the recovery beside those of the Level, which every drill gets: see [verify.With]. One with the name of
+	// one of these takes its place, as verify.Identity{AllowNewSystem: true} does. To leave one out takes a waiver.
 	Checks []verify.Check
 	// Waivers switch checks off for a reason that is shown beside the verdict.
 	Waivers []reports.Waiver
@@ -169,10 +169,8 @@ func (s Scenario) complete() (Scenario, error) {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("Scenario.Level: %w", err))
 	}
-	s.Level, s.proof = level, s.Checks
-	if s.Checks == nil {
-		s.Checks, s.proof = verify.At(level), verify.Default()
-	}
+	s.Level = level
+	s.Checks, s.proof = verify.With(level, s.Checks), verify.With(reports.Full, s.Checks)
 	return s, errors.Join(errs...)
 }
 
