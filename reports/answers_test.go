@@ -2,6 +2,7 @@ package reports
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -49,6 +50,19 @@ func TestDataTile(t *testing.T) {
 	salvaged.Checks[0].Covered.Lost = 19
 	broken := samplePassed()
 	broken.Checks[0].Outcome, broken.Service.Reached = Failed, true
+	waived := samplePassed()
+	waived.Waivers = []Waiver{{Check: "contents", Reason: "known"}}
+	waivedBroken := samplePassed()
+	waivedBroken.Waivers, waivedBroken.Checks[0].Outcome = waived.Waivers, Failed
+	waivedBroken.Checks[0].Findings = []Finding{{Outcome: Failed, Summary: "10,000 rows changed"}}
+	unlooked := samplePassed()
+	unlooked.Checks = unlooked.Checks[1:]
+	empty := samplePassed()
+	empty.Checks[0].Covered.Rows = 0
+	refused := samplePassed()
+	refused.MustRefuse, refused.Recovery.Refused = true, "a false alarm"
+	plausible := samplePassed()
+	plausible.Checks, plausible.Restore = plausible.Checks[1:], &Restore{}
 	for name, c := range map[string]struct {
 		r     *Record
 		value string
@@ -62,12 +76,39 @@ func TestDataTile(t *testing.T) {
 		"lost":       {sampleFailed(), "37 writes lost", Failed},
 		"contents":   {broken, "check contents failed: it promises that every row of every …", Failed},
 		"zero":       {&Record{}, "not verified", Inconclusive},
+
+		"contents waived":             {waived, "not verified", Inconclusive},
+		"contents waived, and failed": {waivedBroken, "not verified", Inconclusive},
+		"contents not looked at":      {unlooked, "not verified", Inconclusive},
+		"no rows":                     {empty, "not verified", Inconclusive},
+		"refused":                     {refused, "as it was", Passed},
+		"without a manifest":          {plausible, "plausible, not verified", Inconclusive},
 	} {
 		if got := dataTile(c.r); got.Value != c.value || got.Outcome != c.want {
 			t.Errorf("%s: got %q %v, want %q %v", name, got.Value, got.Outcome, c.value, c.want)
 		}
 	}
+	for want, r := range map[string]*Record{
+		"contents waived; 0 of 1,204 acknowledged writes lost":                                       waived,
+		"contents waived, and they failed: 10,000 rows changed; 0 of 1,204 acknowledged writes lost": waivedBroken,
+		"no row was looked at; 0 of 1,204 acknowledged writes lost":                                  unlooked,
+	} {
+		if got := dataTile(r); got.Note != want {
+			t.Errorf("got %q, want %q", got.Note, want)
+		}
+	}
 	if got := rtaTile(slow); got.Outcome != Failed || got.Note != "objective 60 s, missed by 11.2 s" {
 		t.Errorf("a missed objective: %+v", got)
+	}
+}
+
+// The headline of a restore whose contents are waived speaks of no rows.
+func TestARestoreWhoseContentsAreWaivedHasNotComparedARow(t *testing.T) {
+	r := samplePassed()
+	r.Restore = &Restore{Manifest: &RestoreManifest{Rows: 143_201}}
+	r.Waivers = []Waiver{{Check: "contents", Reason: "known"}}
+	const want = "no row was held against the manifest; contents waived: known"
+	if got := Headline(r); !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -112,8 +112,13 @@ func dataTile(r *Record) tile {
 	}
 	t.Note = strings.Join(notes, "; ")
 	verdict, _ := Verdict(r)
+	switch {
+	case verdict == Passed && r.Restore.Unverified():
+		t.Value, t.Note = "plausible, not verified", "judged without a manifest"
+	case rows == 0:
+		t.Note = strings.Join(append([]string{r.unlooked()}, notes...), "; ")
 	// A service that was reached passed verification; what failed such a drill was its time.
-	if verdict == Passed || verdict == Failed && r.Service.Reached && rows > 0 && r.Traffic.Judged {
+	case verdict == Passed, verdict == Failed && r.Service.Reached && r.Traffic.Judged:
 		t.Outcome, t.Value = Passed, "nothing lost"
 		if lost := r.rowsLost(); lost > 0 {
 			t.Value = plural(lost, "row") + " lost, as allowed"
@@ -121,11 +126,30 @@ func dataTile(r *Record) tile {
 		if r.MustRefuse {
 			t.Value = "as it was"
 		}
-		if r.Restore.Unverified() {
-			t.Value, t.Note, t.Outcome = "plausible, not verified", "judged without a manifest", Inconclusive
-		}
 	}
 	return t
+}
+
+// unlooked is why no row was verified.
+func (r *Record) unlooked() string {
+	for _, c := range r.Checks {
+		if c.Name != ContentsCheck {
+			continue
+		}
+		for _, w := range r.Waivers {
+			switch {
+			case w.Check != ContentsCheck:
+			case c.Outcome == Failed:
+				return "contents waived, and they failed: " + cut(firstOf(c, Failed), 60)
+			default:
+				return "contents waived"
+			}
+		}
+		if c.Outcome != Passed {
+			return "contents could not be judged"
+		}
+	}
+	return "no row was looked at"
 }
 
 func checksTile(r *Record) tile {

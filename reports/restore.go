@@ -105,6 +105,9 @@ func (r *Record) restoreText() []string {
 		return append(parts, weak)
 	}
 	m := r.Restore.Manifest
+	if r.rowsVerified() == 0 {
+		return append(parts, "no row was held against the manifest")
+	}
 	text := fmt.Sprintf("all of %s are back as the manifest of %s says", plural(r.rowsVerified(), "row"), m.Taken.UTC().Format("2006-01-02 15:04 UTC"))
 	if len(m.Only) > 0 {
 		text += ", of " + line(strings.Join(m.Only, ", ")) + " alone"
