@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestQuestions: a question is answered with yes only by a drill that passed what speaks to it, and an inconclusive
-// drill answers none with yes.
+// TestQuestions: a question is answered with yes only by a drill that passed what speaks to it. Where nothing does, or the
+// drill is inconclusive, the answer is not shown.
 func TestQuestions(t *testing.T) {
 	answers := func(r *Record) []string {
 		var all []string
@@ -22,11 +22,20 @@ func TestQuestions(t *testing.T) {
 	for i := range untagged.Checks {
 		untagged.Checks[i].Questions = nil
 	}
+	found := samplePassed()
+	found.Checks = append(found.Checks, CheckResult{Name: "identity", Outcome: Passed, Covered: Coverage{What: "marks", Planned: 1, Looked: 1}, Questions: []Question{Findable}})
+	silent := samplePassed()
+	silent.Answers = []Question{Plan, Capacity, InTime}
+	for i := range silent.Checks {
+		silent.Checks[i].Questions = nil
+	}
 	for name, c := range map[string]struct {
 		r    *Record
 		want []string
 	}{
-		"passed":       {samplePassed(), []string{"yes", "yes", "yes", "", "", "yes", "yes"}},
+		"passed":       {samplePassed(), []string{"yes", "not shown", "yes", "", "", "yes", "yes"}},
+		"found":        {found, []string{"yes", "yes", "yes", "", "", "yes", "yes"}},
+		"not a word":   {silent, []string{"", "", "", "not shown", "not shown", "", "not shown"}},
 		"failed":       {sampleFailed(), []string{"no", "not shown", "no", "", "", "no", "not shown"}},
 		"inconclusive": {unsure, []string{"not shown", "not shown", "not shown", "", "", "not shown", "not shown"}},
 		"untagged":     {untagged, []string{"no", "not shown", "not shown", "", "", "no", "not shown"}},

@@ -31,8 +31,7 @@ func questions(r *Record) []questionView {
 	return all
 }
 
-// answer goes by the checks and findings that speak to the question. Where none does, only a passed drill answers it:
-// passing takes all of them.
+// answer goes by the checks and findings that speak to the question. Where none does, nothing has shown it.
 func answer(r *Record, q Question) (Outcome, []string) {
 	var outcomes []Outcome
 	var evidence []string
@@ -50,9 +49,6 @@ func answer(r *Record, q Question) (Outcome, []string) {
 		}
 	}
 	verdict, _ := Verdict(r)
-	if len(outcomes) == 0 && verdict == Passed {
-		return Passed, evidence
-	}
 	if worst := Worst(outcomes...); worst != Passed || verdict != Inconclusive {
 		return worst, evidence
 	}

@@ -29,7 +29,6 @@ func (FaultProven) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 		return inconclusive(what, unsure("there is no record: whether anything was broken is not known"))
 	}
 	j := judging(what)
-	j.res.Questions = []reports.Question{reports.Plan}
 	j.res.Covered.Planned = 2
 	f, r := e.Record.Fault, e.Record.Recovery
 	switch {

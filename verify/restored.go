@@ -236,7 +236,7 @@ func (Restored) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	}
 	rec, r := e.Record.Recovery, e.Record.Restore
 	j := judging(what)
-	j.res.Questions = []reports.Question{reports.InService, reports.InTime}
+	j.res.Questions = append([]reports.Question{reports.InService}, quickEnough(e.Record.Objective)...)
 	j.res.Covered.Planned, j.res.Covered.Looked = 1, 1
 	const hint = "read what it printed in " + reports.OutputFile
 	switch {

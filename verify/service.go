@@ -44,7 +44,7 @@ func (s Service) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	}
 	c := readClock(e)
 	j := judging(what)
-	j.res.Questions = []reports.Question{reports.InService, reports.InTime}
+	j.res.Questions = append([]reports.Question{reports.InService}, quickEnough(e.Record.Objective)...)
 	j.res.Covered.Planned, j.res.Covered.Looked = int64(len(e.Probe)), int64(len(e.Probe))
 	s.trust(j, c)
 	askedSome(j, e.Record)

@@ -24,7 +24,8 @@ import (
 // RestoreScenario says which real backup is restored into an empty system, and what what comes back is held against.
 // There is no fault, no traffic and no service clock: the drill begins, restores and verifies.
 type RestoreScenario struct {
-	// Scenario has the drill's name, owner, limits and plan. Disaster and Answers have defaults, and the Level is full. Of the Objective only the
+	// Scenario has the drill's name, owner, limits and plan. Disaster and Answers have defaults (Findable is among the
+	// Answers where there is a Manifest or Freshness, InTime where there is an RTO), and the Level is full. Of the Objective only the
 	// RTO is asked for: from the start of the team's command until the restored store answers. Checks are those of a
 	// restore; further ones are added to them.
 	Scenario
@@ -58,7 +59,7 @@ func (s RestoreScenario) complete() (RestoreScenario, error) {
 		s.Disaster = "Everything is gone but the backup."
 	}
 	if len(s.Answers) == 0 {
-		s.Answers = []reports.Question{reports.BackedUp, reports.Findable, reports.InService, reports.InTime}
+		s.Answers = s.answers()
 	}
 	var errs []error
 	if s.Store == nil {
@@ -114,6 +115,19 @@ func (s RestoreScenario) complete() (RestoreScenario, error) {
 	}
 	s.Checks = slices.Concat(checks, s.Checks)
 	return s, errors.Join(errs...)
+}
+
+// answers are the questions that something in this drill speaks to.
+func (s RestoreScenario) answers() []reports.Question {
+	all := []reports.Question{reports.BackedUp}
+	if s.Manifest != "" || len(s.Freshness) > 0 {
+		all = append(all, reports.Findable)
+	}
+	all = append(all, reports.InService)
+	if s.Objective.RTO > 0 {
+		all = append(all, reports.InTime)
+	}
+	return all
 }
 
 // restore is what the record keeps of it.

@@ -36,7 +36,9 @@ type Scenario struct {
 	Recovery string
 	// Takes is how long the drill typically takes, as measured: for whoever plans a run. Not judged.
 	Takes time.Duration
-	// Answers lists which of the seven questions the drill answers. At least one is required.
+	// Answers lists which of the seven questions the drill answers. At least one is required. One that no check speaks to is
+	// shown as not answered: Plan takes a recovery that tells its plan or must refuse, Capacity one that tells what it needs,
+	// InTime an Objective.RTO.
 	Answers []reports.Question
 	// Objective is what is asked for.
 	Objective Objective

@@ -1,8 +1,10 @@
 package drill
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/recoverydrill/gameday/reports"
 	"github.com/recoverydrill/gameday/verify"
@@ -29,6 +31,20 @@ func TestChecksOfAScenarioAreAddedToThoseOfItsLevel(t *testing.T) {
 			if !has(got.proof, "contents") {
 				t.Errorf("level %s, Checks %v: the damage is not looked for in the rows", level, own)
 			}
+		}
+	}
+}
+
+// What a restore says by default that it answers is what something in it speaks to.
+func TestARestoreClaimsOnlyWhatItLooksAt(t *testing.T) {
+	invariants := []verify.Invariant{{Name: "n", SQL: "SELECT 1", Reason: "r", Breaks: "DELETE FROM t"}}
+	for want, s := range map[string]RestoreScenario{
+		"[1 2 3]":   {Manifest: "m"},
+		"[1 3]":     {Invariants: invariants},
+		"[1 2 3 7]": {Invariants: invariants, Freshness: []verify.Fresh{{Name: "f"}}, Scenario: Scenario{Objective: Objective{RTO: time.Minute}}},
+	} {
+		if got, _ := s.complete(); fmt.Sprintf("%d", got.Answers) != want {
+			t.Errorf("answers %d, want %s", got.Answers, want)
 		}
 	}
 }

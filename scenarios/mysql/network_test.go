@@ -73,7 +73,7 @@ var _ = Describe("a blind health check", Label("no-damage", "owner=platform"), f
 			Name: engine + "/true-alarm-script", Owner: "platform",
 			Engine: engine, Fault: "isolated node", Recovery: "promote-if-gone.sh", Takes: 25 * time.Second,
 			Disaster:  "The primary's machine is off the network: the health check is right this time.",
-			Answers:   []reports.Question{reports.InService, reports.Plan, reports.InTime},
+			Answers:   []reports.Question{reports.InService, reports.InTime},
 			Objective: drill.Objective{RTO: time.Minute, RPO: 5 * time.Second},
 			Checks:    append(verify.Default(), verify.Replicas{MayBeLast: onlyStandby}),
 			Runbook:   "scenarios/mysql/promote-if-gone.sh",

@@ -44,7 +44,7 @@ var _ = Describe("a blind health check", Label("postgres", "no-damage", "owner=p
 		Name: "postgres/true-alarm-script", Owner: "platform",
 		Engine: "postgres", Fault: "isolated node", Recovery: "promote-if-gone.sh", Takes: 20 * time.Second,
 		Disaster:  "The primary's machine is off the network: the health check is right this time.",
-		Answers:   []reports.Question{reports.InService, reports.Plan, reports.InTime},
+		Answers:   []reports.Question{reports.InService, reports.InTime},
 		Objective: drill.Objective{RTO: time.Minute, RPO: 5 * time.Second},
 		Checks:    append(verify.Default(), verify.Replicas{MayBeLast: onlyStandby}),
 		Runbook:   "scenarios/postgres/promote-if-gone.sh",
