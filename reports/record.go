@@ -384,6 +384,9 @@ type Coverage struct {
 	Rows    int64  `json:"rows,omitempty"`
 	Bytes   int64  `json:"bytes,omitempty"`
 	Lost    int64  `json:"lost,omitempty"` // rows that are gone, as the objective allows
+
+	// Untried is how many of what was looked at were not shown to be able to fail: invariants without Breaks.
+	Untried int64 `json:"untried,omitempty"`
 }
 
 // Finding is one thing that a person should know: what was wanted, what was found, where, and what to do.

@@ -57,12 +57,14 @@ func (rec *Record) unverified() string {
 	held := map[string]int64{ // by the check that has looked
 		invariantsCheck: int64(r.Invariants), "freshness": int64(r.Freshness), "row bands": int64(r.RowBands), "readable": int64(len(r.Tables)),
 	}
+	var untried int64
 	for _, c := range rec.Checks {
 		switch _, asked := held[c.Name]; {
 		case asked && (c.Outcome != Passed || slices.ContainsFunc(rec.Waivers, func(w Waiver) bool { return w.Check == c.Name })):
 			held[c.Name] = 0
 		case c.Name == invariantsCheck:
-			held[c.Name] = c.Covered.Looked // one that speaks about no row has not held
+			untried = c.Covered.Untried
+			held[c.Name] = c.Covered.Looked - untried // one that speaks about no row has not held
 		}
 	}
 	var parts []string
@@ -86,7 +88,11 @@ func (rec *Record) unverified() string {
 	if n := len(parts); n > 1 {
 		all = strings.Join(parts[:n-1], ", ") + " and " + parts[n-1]
 	}
-	return "judged without a manifest: " + all + " held; whether every row is right is not known"
+	all += " held"
+	if untried > 0 {
+		all += fmt.Sprintf("; %s without Breaks, which may never fail, held too", plural(untried, "invariant"))
+	}
+	return "judged without a manifest: " + all + "; whether every row is right is not known"
 }
 
 // tookText is how long the restore took.

@@ -17,10 +17,11 @@ type Invariant struct {
 	SQL      string `json:"sql"`      // returns the rows that break it; required
 	Reason   string `json:"reason"`   // what it means if it is broken; shown; required
 
-	// One of these is required, because a query that looks at nothing returns nothing. Of counts what it speaks about
+	// One of these is required, because a query that looks at nothing returns nothing. Breaks is one UPDATE, INSERT or DELETE
+	// after which SQL must return something; it is run in a transaction that is rolled back. Of counts what it speaks about
 	// ("SELECT count(*) FROM orders"): where it is none the verdict is inconclusive, for a restore that stopped before the
-	// rows came back looks the same. Breaks is one UPDATE, INSERT or DELETE after which SQL must return something; it is run in
-	// a transaction that is rolled back.
+	// rows came back looks the same. With Of alone nothing shows that SQL can return a row at all ("reader NOT IN (SELECT id FROM
+	// readers)" never does once an id is NULL); reports say so, and without a manifest one invariant with Breaks is required.
 	Of     string `json:"of,omitempty"`
 	Breaks string `json:"breaks,omitempty"`
 	// MayBeEmpty says that Of may count no row: the invariant is not counted as having held then, and nothing more.
@@ -52,7 +53,7 @@ func (Invariants) Name() string { return "invariants" }
 
 // Promise is what a passed check means.
 func (Invariants) Promise() string {
-	return "what the team knows to be true of its data is true of what came back, and each of these statements can fail"
+	return "what the team knows to be true of its data is true of what came back, and each of these statements that has Breaks was seen to fail"
 }
 
 // Collect asks the restored store.
@@ -84,7 +85,8 @@ func (c Invariants) Collect(ctx context.Context, sys fixtures.System) ([]byte, e
 	})
 }
 
-// Judge fails for each invariant that returned a row. One that may be about no rows, and is, is shown and not counted.
+// Judge fails for each invariant that returned a row. One that may be about no rows, and is, is shown and not counted; of one
+// without Breaks it is shown that nobody knows whether it can.
 func (c Invariants) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	const what = "invariants"
 	all, err := answersTo(e, c.Name(), c.All)
@@ -98,6 +100,12 @@ func (c Invariants) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 	}
 	if j.res.Covered.Planned == 0 {
 		j.unsure(unsure("no invariant speaks about any row that came back: nothing was looked at"))
+	}
+	if c := j.res.Covered; c.Looked > 0 && c.Looked == c.Untried && e.Record != nil && e.Record.Restore.Unverified() {
+		j.unsure(reports.Finding{
+			Summary: "no invariant was shown to be able to fail, and there is no manifest: a wrong restore could look the same", Question: reports.BackedUp,
+			Hint: "give an invariant Breaks: one UPDATE, INSERT or DELETE that breaks it, which is rolled back",
+		})
 	}
 	return j.done()
 }
@@ -162,6 +170,9 @@ func (Invariants) judge(j *judgement, a asked[Invariant]) {
 			j.unsure(unsure(name + " is still broken after the change was rolled back: the store is not as it was restored"))
 			return
 		}
+	} else {
+		j.res.Covered.Untried++
+		j.note(reports.Finding{Summary: name + ": not shown that it can fail: it has no Breaks", Where: reports.Place{Database: i.Database}})
 	}
 	j.res.Covered.Looked++
 }

@@ -88,6 +88,17 @@ func TestInvariantsMustBeAbleToFail(t *testing.T) {
 		holds(t, name, e, Invariants{All: []Invariant{c.a.Question}}, c.want, c.says)
 		holds(t, name+", judged again", e, Invariants{}, c.want, c.says)
 	}
+	both := told(t, Invariants{}, asked[Invariant]{Question: of, Answer: none, Of: oneValue("9")}, asked[Invariant]{Question: breaks, Answer: none, Broken: some, After: none})
+	both.Record = &reports.Record{Restore: &reports.Restore{Invariants: 2}}
+	holds(t, "one of two can fail", both, Invariants{}, reports.Passed, "not shown that it can fail")
+	if c := (Invariants{}).Judge(t.Context(), both).Covered; c.Looked != 2 || c.Untried != 1 {
+		t.Errorf("covered %+v", c)
+	}
+	alone := told(t, Invariants{}, asked[Invariant]{Question: of, Answer: none, Of: oneValue("9")})
+	alone.Record = &reports.Record{Restore: &reports.Restore{Invariants: 1}}
+	holds(t, "none can fail, and no manifest", alone, Invariants{}, reports.Inconclusive, "no invariant was shown to be able to fail")
+	alone.Record.Restore.Manifest = &reports.RestoreManifest{}
+	holds(t, "none can fail, and a manifest", alone, Invariants{}, reports.Passed, "not shown that it can fail")
 	some9, none0 := asked[Invariant]{Question: of, Answer: none, Of: oneValue("9")}, asked[Invariant]{Question: of, Answer: none, Of: oneValue("0")}
 	holds(t, "one of two about nothing", told(t, Invariants{}, some9, none0), Invariants{}, reports.Inconclusive, "speaks about no row")
 	none0.Question = empty
@@ -133,6 +144,11 @@ func TestAVerdictWithoutAManifestIsWeaker(t *testing.T) {
 	if got := reports.Headline(rec); !strings.Contains(got, want) || strings.Contains(got, "are back") {
 		t.Errorf("got %q", got)
 	}
+	rec.Checks[0].Covered.Untried = 1
+	if got := reports.Headline(rec); !strings.Contains(got, "without a manifest: 1 invariant, freshness and 4 row bands held; 1 invariant without Breaks, which may never fail, held too; whether") {
+		t.Errorf("one that was not shown to be able to fail: %q", got)
+	}
+	rec.Checks[0].Covered.Untried = 0
 	rec.Checks = append(rec.Checks, reports.CheckResult{Name: "freshness", Outcome: reports.Failed}, reports.CheckResult{Name: "row bands", Outcome: reports.Passed})
 	rec.Waivers = []reports.Waiver{{Check: "freshness", Reason: "r"}, {Check: "row bands", Reason: "r"}}
 	if got := reports.Headline(rec); !strings.Contains(got, "judged without a manifest: 2 invariants held;") {

@@ -37,7 +37,7 @@ type RestoreScenario struct {
 	// nodes do not see this host's files. The copy keeps its permission bits and belongs to the server's user. "" leaves it to the command to fetch the backup from where it lies.
 	Backup string
 	// Manifest is the directory that "gameday manifest" has written beside the backup, and ManifestDigest the sum that it
-	// has printed, if that was noted. Without a manifest at least one invariant is required.
+	// has printed, if that was noted. Without a manifest at least one invariant with Breaks is required.
 	Manifest       string
 	ManifestDigest string
 	// NewSystem accepts another system identifier of PostgreSQL: a logical restore into a new server.
@@ -67,8 +67,8 @@ func (s RestoreScenario) complete() (RestoreScenario, error) {
 	} else {
 		errs = append(errs, s.Store.Check())
 	}
-	if s.Manifest == "" && len(s.Invariants) == 0 {
-		errs = append(errs, errors.New("RestoreScenario: there is neither a Manifest nor one of the Invariants: nothing would be looked at"))
+	if s.Manifest == "" && !slices.ContainsFunc(s.Invariants, func(i verify.Invariant) bool { return i.Breaks != "" }) {
+		errs = append(errs, errors.New("RestoreScenario: there is neither a Manifest nor one of the Invariants that has Breaks: nothing that is known to be able to fail would be held against what came back"))
 	}
 	if s.MustRefuse || len(s.Objective.LostRows) > 0 || s.Objective.LostWrites != nil || s.Objective.RPO != 0 {
 		errs = append(errs, errors.New("RestoreScenario: of a real backup only Objective.RTO can be asked for; Freshness tells how old it is"))

@@ -3,6 +3,7 @@ package drill
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +46,24 @@ func TestARestoreClaimsOnlyWhatItLooksAt(t *testing.T) {
 	} {
 		if got, _ := s.complete(); fmt.Sprintf("%d", got.Answers) != want {
 			t.Errorf("answers %d, want %s", got.Answers, want)
+		}
+	}
+}
+
+// Without a manifest something must be held against what came back that is known to be able to fail.
+func TestARestoreWithoutAManifestNeedsAnInvariantThatCanFail(t *testing.T) {
+	of := verify.Invariant{Name: "n", SQL: "SELECT 1", Reason: "r", Of: "SELECT count(*) FROM t"}
+	breaks := verify.Invariant{Name: "n", SQL: "SELECT 1", Reason: "r", Breaks: "DELETE FROM t"}
+	for _, c := range []struct {
+		s  RestoreScenario
+		ok bool
+	}{
+		{RestoreScenario{}, false}, {RestoreScenario{Invariants: []verify.Invariant{of}}, false},
+		{RestoreScenario{Invariants: []verify.Invariant{of, breaks}}, true}, {RestoreScenario{Manifest: "m", Invariants: []verify.Invariant{of}}, true},
+	} {
+		_, err := c.s.complete()
+		if refused := strings.Contains(fmt.Sprint(err), "nor one of the Invariants that has Breaks"); refused == c.ok {
+			t.Errorf("%+v: %v", c.s, err)
 		}
 	}
 }
