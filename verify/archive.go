@@ -171,10 +171,11 @@ func (j *judgement) timelineGaps(names []string) {
 	}
 }
 
-// mergedGaps looks for transactions that no file of a Litestream replica holds; false where it has no such files.
-func (j *judgement) mergedGaps(names []string) bool {
-	type span struct{ from, to uint64 }
-	var all []span
+// span is a run of transactions.
+type span struct{ from, to uint64 }
+
+// spans are the transactions that files of a Litestream replica hold, in order.
+func spans(names []string) (all []span) {
 	for _, name := range names {
 		if m := transactions.FindStringSubmatch(name); m != nil {
 			from, _ := strconv.ParseUint(m[1], 16, 64) // the pattern holds digits only, few enough
@@ -183,6 +184,23 @@ func (j *judgement) mergedGaps(names []string) bool {
 		}
 	}
 	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	return all
+}
+
+// holdsAll says whether files in order hold all of a run of transactions.
+func holdsAll(all []span, want span) bool {
+	next := want.from
+	for _, s := range all {
+		if s.from <= next && s.to >= next {
+			next = s.to + 1
+		}
+	}
+	return next > want.to
+}
+
+// mergedGaps looks for transactions that no file of a Litestream replica holds; false where it has no such files.
+func (j *judgement) mergedGaps(names []string) bool {
+	all := spans(names)
 	for i, last := 1, uint64(0); i < len(all); i++ {
 		if last = max(last, all[i-1].to); all[i].from > last+1 {
 			j.fail(reports.Finding{

@@ -69,10 +69,11 @@ func Deepen(ctx context.Context, sys fixtures.System, checks []Check) ([]Check, 
 
 // Beyond are the checks that are not waived and look at more than the service and what its store holds: [Replicas] and
 // [Archive], of which seen, where it is not nil, leaves those that it names, and a team's own. [Rearmed], [Restart] and
-// [Fenced] do not count: they take a new backup and start what is down, and so put right themselves what a recovery left.
+// [Fenced] do not count: they take a new backup and start what is down, and so put right themselves what a recovery left; nor
+// does [Kept], which goes by what the fault has left.
 func Beyond(checks []Check, waivers []reports.Waiver, seen []string) []Check {
 	look := []Check{Replicas{}, Archive{}}
-	elsewhere := slices.Concat(Default(), look, []Check{Counts{}, Rearmed{}, Restart{}, Fenced{}})
+	elsewhere := slices.Concat(Default(), look, []Check{Counts{}, Rearmed{}, Restart{}, Fenced{}, Kept{}})
 	named := func(all []Check, name string) bool {
 		return slices.ContainsFunc(all, func(c Check) bool { return c.Name() == name })
 	}
@@ -89,6 +90,9 @@ func Beyond(checks []Check, waivers []reports.Waiver, seen []string) []Check {
 
 // DeepChecks are those that only level deep adds by itself.
 func DeepChecks() []Check { return []Check{Replicas{}, Rearmed{}, Archive{}, Restart{}} }
+
+// AddedChecks are those that a drill adds by itself: [Kept], where there is a backup, and what level deep adds.
+func AddedChecks() []Check { return append(DeepChecks(), Kept{}) }
 
 // Accepts is what checks take for right, for the record; nil is nothing.
 func Accepts(checks []Check) *reports.Accepted {
@@ -147,12 +151,12 @@ func allowing(allow []reports.Allowed) (all []Tolerance) {
 	return all
 }
 
-// Pertinent leaves out the waivers of checks that only level deep has, where these are not run: a scenario may waive them
+// Pertinent leaves out the waivers of checks that a drill adds by itself, where these are not run: a scenario may waive them
 // and be run at another level.
 func Pertinent(waivers []reports.Waiver, checks []Check) []reports.Waiver {
 	return slices.DeleteFunc(slices.Clone(waivers), func(w reports.Waiver) bool {
 		named := func(c Check) bool { return c.Name() == w.Check }
-		return !slices.ContainsFunc(checks, named) && slices.ContainsFunc(DeepChecks(), named)
+		return !slices.ContainsFunc(checks, named) && slices.ContainsFunc(AddedChecks(), named)
 	})
 }
 

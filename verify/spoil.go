@@ -33,6 +33,7 @@ var spoils = map[string][]spoil{
 	Fenced{}.Name():      {secondPrimary},
 	Counts{}.Name():      {lostRow, lostTable},
 	Restart{}.Name():     {lostAtRestart, notStarted},
+	Kept{}.Name():        {lostBackup, lostArchived},
 	Rearmed{}.Name():     {noNewBackup, notArchivedAgain, lostInCopy},
 }
 

@@ -52,3 +52,20 @@ func notArchivedAgain(e *Evidence) (string, bool) {
 func lostInCopy(e *Evidence) (string, bool) {
 	return "a table that is empty in the restored copy", edited(e, Rearmed{}.Name(), func(r *rearmed) bool { return emptyOne(e, r.After) })
 }
+
+func lostBackup(e *Evidence) (string, bool) {
+	return "a backup that is gone", edited(e, Kept{}.Name(), func(k *keeping) bool {
+		if len(k.Backups) == 0 || k.Backups[0].Files == 0 {
+			return false
+		}
+		k.Backups[0].Gone, k.New = some{Count: k.Backups[0].Files}, nil
+		return true
+	})
+}
+
+func lostArchived(e *Evidence) (string, bool) {
+	return "archived log that is gone", edited(e, Kept{}.Name(), func(k *keeping) bool {
+		k.Lost, k.New = some{Count: 1, First: []string{"spoiled"}}, nil
+		return k.Archive > 0
+	})
+}

@@ -104,7 +104,7 @@ func checksFor(rec *reports.Record) []verify.Check {
 	if rec.Restore != nil {
 		checks = verify.OfRestore(rec.Restore)
 	}
-	for _, c := range verify.DeepChecks() {
+	for _, c := range verify.AddedChecks() {
 		if slices.ContainsFunc(rec.Checks, func(r reports.CheckResult) bool { return r.Name == c.Name() }) {
 			checks = append(checks, c)
 		}

@@ -55,8 +55,16 @@ func (d *Drill) breakIt(ctx context.Context, f faults.Fault) error {
 	// The clean-up first: whatever happens from here on, what can be healed is healed.
 	d.cleanups = append(d.cleanups, func(ctx context.Context) error { return faults.Heal(ctx, f, d.sys) })
 	d.fault, d.rec.Fault = f, &reports.Fault{}
-	in, err := faults.Inject(ctx, f, d.sys, d.guard, d.clock)
+	if err := d.takeStock(ctx); err != nil {
+		return err
+	}
+	var in faults.Injection
+	unseen, err := d.aroundStock(ctx, func() (err error) {
+		in, err = faults.Inject(ctx, f, d.sys, d.guard, d.clock)
+		return err
+	})
 	desc := f.Describe()
+	desc.Notes = append(desc.Notes, unseen...)
 	*d.rec.Fault = reports.Fault{
 		Name: desc.Name, Class: desc.Class, Description: desc.Detail, Notes: desc.Notes,
 		InjectNS: in.StartNS, InjectedNS: in.EndNS, EffectNS: d.firstEffect(f, in.EndNS),

@@ -43,6 +43,7 @@ type Drill struct {
 	latest   *taken             // the last mark before the fault: what proof and verification compare with
 	spoiled  []faults.Rows      // what was damaged, as far as the service clock can ask about it
 	damaged  *fixtures.Manifest // what the proof of the damage found; nil where nobody surveyed
+	stock    *verify.Stock      // the backups, as the fault has left them; nil where there is none
 	fault    faults.Fault
 	restored *restoring                    // nil but in a drill that restores a real backup
 	cleanups []func(context.Context) error // run in reverse order by Finish

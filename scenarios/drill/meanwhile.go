@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/recoverydrill/gameday/faults"
@@ -121,14 +122,18 @@ func (d *Drill) perform(ctx context.Context, p *player, i int) {
 	defer cancel()
 	guard := d.guard
 	guard.Recovering = true
-	in, err := faults.Inject(limit, p.fault, d.sys, guard, d.clock)
+	var in faults.Injection
+	unseen, err := d.aroundStock(limit, func() (err error) {
+		in, err = faults.Inject(limit, p.fault, d.sys, guard, d.clock)
+		return err
+	})
 	var proof string
 	if err == nil {
 		proof, err = p.fault.(faults.Prover).Prove(limit, d.sys) //nolint:forcetypeassert // see provable
 	}
 	desc := p.fault.Describe()
 	d.noteMeanwhile(i, func(m *reports.Meanwhile) {
-		m.Description, m.InjectNS, m.InjectedNS, m.Proof, m.Proven = desc.Detail, in.StartNS, in.EndNS, proof, err == nil
+		m.Description, m.InjectNS, m.InjectedNS, m.Proof, m.Proven = strings.Join(append([]string{desc.Detail}, unseen...), "; "), in.StartNS, in.EndNS, proof, err == nil
 		if err != nil {
 			m.Error = err.Error()
 		}

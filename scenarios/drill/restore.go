@@ -215,6 +215,10 @@ func (d *Drill) beginRestore(ctx context.Context) error {
 	if empty, err := os.ReadDir(r.backup); err != nil || len(empty) == 0 {
 		return errors.Join(fmt.Errorf("the backup %q is not a directory with something in it", r.Backup), err)
 	}
+	if d.stock, err = verify.StockAt(r.backup); err != nil {
+		return err
+	}
+	d.keep()
 	node := d.place()
 	if _, hosted := node.(fixtures.Hosted); hosted {
 		return nil

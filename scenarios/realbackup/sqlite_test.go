@@ -148,6 +148,8 @@ var _ = Describe("a real backup of SQLite", Label("sqlite", "realbackup"), func(
 		"command-that-lies":        {`rm "$GAMEDAY_DATA/app.db"`, nil, reports.Failed, "the restore failed"},
 		"nothing-restored":         {"exit 0", nil, reports.Failed, "did not answer"},
 		"two-names-of-one-file":    {`ln "$GAMEDAY_DATA/app.db" "$GAMEDAY_DATA/other.db"`, nil, reports.Failed, "hard links"},
+		"backup-moved":             {`mv "$GAMEDAY_BACKUP/app.db" "$GAMEDAY_DATA/app.db"`, nil, reports.Failed, "backup is gone"},
+		"backup-written-to":        {`sqlite3 "$GAMEDAY_BACKUP/app.db" "UPDATE loans SET book = 'book 8' WHERE id = 7"`, nil, reports.Failed, "1 file with other contents"},
 		"table-not-in-manifest": {"", func(_ shelf, r *drill.RestoreScenario) {
 			r.Tables = []reports.Place{{Database: "main", Table: "main.members"}}
 		}, reports.Inconclusive, "the manifest does not hold main.members"},
