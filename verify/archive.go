@@ -14,7 +14,8 @@ import (
 	"github.com/recoverydrill/gameday/reports"
 )
 
-// Archive wants the archived log to be without a gap, and to get what is written after the recovery: a recovery may bring
+// Archive wants the archived log, of each server that has an archive, to be without a gap, and that of the server that clients
+// reach to get what is written after the recovery: a recovery may bring
 // service back and break the next one, by throwing away log that was not archived yet or by leaving the archive stuck. It
 // is for scenarios whose recovery touches the log; name it beside the default checks.
 type Archive struct{}
@@ -35,7 +36,7 @@ func (Archive) Promise() string {
 
 // archived is what the check observes.
 type archived struct {
-	Files []string `json:"files"`           // of the archive, by name
+	Files []string `json:"files"`           // of all archives, by path; of older evidence, by name
 	Empty []string `json:"empty,omitempty"` // of them, those without a byte
 	Stuck string   `json:"stuck,omitempty"` // why the archive did not get what was written last
 }
@@ -46,12 +47,8 @@ func (Archive) Collect(ctx context.Context, sys fixtures.System) ([]byte, error)
 	if !ok {
 		return nil, &fixtures.UnsupportedError{What: "engine " + sys.Info().Engine, Need: "fixtures.Marker", For: "see that the log reaches its archive"}
 	}
-	mapper, ok := sys.(fixtures.FileMapper)
-	if !ok {
-		return nil, &fixtures.UnsupportedError{What: "engine " + sys.Info().Engine, Need: "fixtures.FileMapper", For: "list the archived log"}
-	}
 	var a archived
-	before, err := mapper.Files(ctx, nil, fixtures.ArchivedLog, "", "")
+	before, err := archivedFiles(ctx, sys)
 	if err != nil {
 		return nil, fmt.Errorf("list the archived log: %w", err)
 	}
@@ -65,7 +62,7 @@ func (Archive) Collect(ctx context.Context, sys fixtures.System) ([]byte, error)
 	if err != nil {
 		a.Stuck = err.Error()
 	}
-	files, err := mapper.Files(ctx, nil, fixtures.ArchivedLog, "", "")
+	files, err := archivedFiles(ctx, sys)
 	if err != nil {
 		return nil, fmt.Errorf("list the archived log: %w", err)
 	}
@@ -73,17 +70,21 @@ func (Archive) Collect(ctx context.Context, sys fixtures.System) ([]byte, error)
 		a.Stuck = fmt.Sprintf("the archive has %s as before the mark", plural(int64(len(files)), "file"))
 	}
 	for _, f := range files {
-		a.Files = append(a.Files, path.Base(f.Path))
+		a.Files = append(a.Files, f.Path)
 		if f.Size == 0 {
-			a.Empty = append(a.Empty, path.Base(f.Path))
+			a.Empty = append(a.Empty, f.Path)
 		}
 	}
 	return json.Marshal(a)
 }
 
 // grew says that there is a file that was not there before, or one that is longer now. Others may have been merged and
-// removed meanwhile.
+// removed meanwhile. Of several archives of binary logs it asks the last: another server's may grow for itself.
 func grew(before, now []fixtures.File) bool {
+	if n := len(now); n > 0 && binlog.MatchString(path.Base(now[n-1].Path)) {
+		serving := path.Dir(now[n-1].Path)
+		now = slices.DeleteFunc(slices.Clone(now), func(f fixtures.File) bool { return path.Dir(f.Path) != serving })
+	}
 	size := map[string]int64{}
 	for _, f := range before {
 		size[f.Path] = f.Size
@@ -177,7 +178,7 @@ type span struct{ from, to uint64 }
 // spans are the transactions that files of a Litestream replica hold, in order.
 func spans(names []string) (all []span) {
 	for _, name := range names {
-		if m := transactions.FindStringSubmatch(name); m != nil {
+		if m := transactions.FindStringSubmatch(path.Base(name)); m != nil {
 			from, _ := strconv.ParseUint(m[1], 16, 64) // the pattern holds digits only, few enough
 			to, _ := strconv.ParseUint(m[2], 16, 64)
 			all = append(all, span{from, to})
@@ -227,7 +228,7 @@ var (
 
 // segmentOf is the timeline of a file of PostgreSQL's log and its number, if it is one.
 func segmentOf(name string) (timeline string, number uint64, ok bool) {
-	m := segment.FindStringSubmatch(name)
+	m := segment.FindStringSubmatch(path.Base(name))
 	if m == nil {
 		return "", 0, false
 	}
@@ -236,16 +237,16 @@ func segmentOf(name string) (timeline string, number uint64, ok bool) {
 	return m[1], log<<8 | part, true
 }
 
-// inSeries sorts the numbers of archived files by the series that they belong to: a timeline, a base name. What has no
-// number is left out.
+// inSeries sorts the numbers of archived files by the series that they belong to: a directory, and in it a timeline or a base
+// name. What has no number is left out.
 func inSeries(names []string) map[string][]uint64 {
 	all := map[string][]uint64{}
 	for _, name := range names {
-		series, number := "", uint64(0)
+		series, number := path.Dir(name)+"/", uint64(0)
 		if timeline, n, ok := segmentOf(name); ok {
-			series, number = timeline, n
-		} else if m := binlog.FindStringSubmatch(name); m != nil {
-			series = m[1]
+			series, number = series+timeline, n
+		} else if m := binlog.FindStringSubmatch(path.Base(name)); m != nil {
+			series += m[1]
 			number, _ = strconv.ParseUint(m[2], 10, 63)
 		} else {
 			continue

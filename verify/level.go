@@ -49,14 +49,12 @@ func Deepen(ctx context.Context, sys fixtures.System, checks []Check) ([]Check, 
 		more = append(more, Replicas{})
 	}
 	more = append(more, Rearmed{})
-	if mapper, ok := sys.(fixtures.FileMapper); ok {
-		files, err := mapper.Files(ctx, nil, fixtures.ArchivedLog, "", "")
-		if err != nil && !errors.Is(err, fixtures.ErrUnsupported) {
-			return nil, err
-		}
-		if err == nil && len(files) > 0 {
-			more = append(more, Archive{})
-		}
+	files, err := archivedFiles(ctx, sys)
+	if err != nil && !errors.Is(err, fixtures.ErrUnsupported) {
+		return nil, err
+	}
+	if err == nil && len(files) > 0 { // else Rearmed says that nobody looked
+		more = append(more, Archive{})
 	}
 	more = append(more, Restart{})
 	for _, c := range more {

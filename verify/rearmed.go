@@ -46,6 +46,7 @@ type rearmed struct {
 	Backup   *fixtures.Backup   `json:"backup,omitempty"`
 	NoMark   string             `json:"no_mark,omitempty"`
 	Stuck    string             `json:"not_archived,omitempty"`
+	Unlisted bool               `json:"not_listed,omitempty"`   // the engine lists no file of the archive
 	Unlooked string             `json:"not_restored,omitempty"` // why the restore was not tried
 	Restored string             `json:"restored,omitempty"`     // where
 	Broken   string             `json:"restore,omitempty"`      // why the restore did not work
@@ -149,7 +150,9 @@ func (a *rearming) archive(ctx context.Context) (fixtures.Mark, bool) {
 		a.got.Stuck = err.Error()
 		return m, false
 	}
-	if now, ok := a.list(ctx); listed && ok && len(before)+len(now) > 0 && !grew(before, now) { // whatever the server believes
+	now, ok := a.list(ctx)
+	a.got.Unlisted = len(now) == 0
+	if listed && ok && len(before)+len(now) > 0 && !grew(before, now) { // whatever the server believes
 		a.got.Stuck = fmt.Sprintf("the archive has %s as before the last writes", plural(int64(len(now)), "file"))
 		return m, false
 	}
@@ -158,11 +161,7 @@ func (a *rearming) archive(ctx context.Context) (fixtures.Mark, bool) {
 
 // list is the archived log, where the engine has files of it.
 func (a *rearming) list(ctx context.Context) ([]fixtures.File, bool) {
-	mapper, ok := a.sys.(fixtures.FileMapper)
-	if !ok {
-		return nil, false
-	}
-	files, err := mapper.Files(ctx, nil, fixtures.ArchivedLog, "", "")
+	files, err := archivedFiles(ctx, a.sys)
 	return files, err == nil
 }
 
@@ -287,6 +286,9 @@ func (r Rearmed) Judge(ctx context.Context, e *Evidence) reports.CheckResult {
 		fail("the recovered store writes no log that a recovery could go by", "a position in the log", got.NoMark, "is the log on: archive_mode, log_bin?")
 	case got.Stuck != "":
 		fail("what is written after the recovery does not reach the archive", "the log up to a mark of now", got.Stuck, "does the archive command do what it says, and does the process that archives run?")
+	}
+	if got.Unlisted {
+		j.note(reports.Finding{Summary: "whether the archived log of before has a gap was not looked at: the engine lists no file of it, as it is archived here", Question: reports.BackedUp})
 	}
 	if got.Unmade != "" {
 		j.note(reports.Finding{Summary: "no new table was made before the backup: whether it would be part of it was not looked at", Found: got.Unmade})
