@@ -76,6 +76,9 @@ func (Fenced) Collect(ctx context.Context, sys fixtures.System) ([]byte, error) 
 			continue
 		}
 		f.ask(ctx, sys, dialer, m.Node)
+		if f.Started && m.Role == fixtures.Primary { // it was no part of what the recovery has left running
+			f.stop(ctx, sys, m.Node)
+		}
 		all = append(all, f)
 	}
 	return json.Marshal(all)
@@ -123,6 +126,17 @@ func (f *fenced) ask(ctx context.Context, sys fixtures.System, dialer fencedDial
 	f.Started = true
 	if err := f.write(ctx, sys, dialer); err != nil && f.Refused == "" && f.Unclear == "" {
 		f.Unclear = "it was started and does not answer: " + err.Error()
+	}
+}
+
+// stop ends a server that was started to be asked.
+func (f *fenced) stop(ctx context.Context, sys fixtures.System, n fixtures.Node) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if c, ok := sys.(fixtures.Controlled); ok {
+		if err := c.StopServer(ctx, n); err != nil {
+			f.Unclear = "it was started to be asked, and could not be stopped again: " + err.Error()
+		}
 	}
 }
 

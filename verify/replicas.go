@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,7 +16,9 @@ import (
 
 // Replicas wants every standby to follow the server that clients reach, to hold what it holds, rows and structure, and to
 // refuse clients' writes. It waits until each has applied everything, and surveys all of them with traffic stopped. A standby
-// from which clients are served is none any more. It is for scenarios whose standbys are to be there afterwards; name it
+// from which clients are served is none any more. One is, whatever its node began as, where its server follows another (see
+// [fixtures.Follower]): a former primary that was attached again is held to the same, and a standby of the beginning that does
+// not answer may be missing where another stands in its place. It is for scenarios whose standbys are to be there afterwards; name it
 // beside the default checks.
 //
 // It sees what a survey sees: every row, every object, and an index that has more or fewer entries than its table has rows.
@@ -50,6 +53,7 @@ type replicas struct {
 	Serving  string             `json:"serving,omitempty"` // the standby that clients are sent to now
 	Primary  *fixtures.Manifest `json:"primary"`
 	Standbys []replica          `json:"standbys"`
+	Replaced []string           `json:"replaced,omitempty"` // nodes that do not answer, and in whose place others follow
 }
 
 type replica struct {
@@ -92,7 +96,12 @@ func (r Replicas) Collect(ctx context.Context, sys fixtures.System) ([]byte, err
 	}
 	o := fixtures.SurveyOptions{Nonce: hex.EncodeToString(nonce)}
 	var got replicas
-	if err := replicator.Replicated(ctx); err != nil {
+	standbys := got.find(ctx, sys, env)
+	wait := replicator.Replicated
+	if f, ok := sys.(fixtures.Follower); ok {
+		wait = func(ctx context.Context) error { return f.ReplicatedTo(ctx, standbys...) }
+	}
+	if err := wait(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil, err
 		}
@@ -102,16 +111,9 @@ func (r Replicas) Collect(ctx context.Context, sys fixtures.System) ([]byte, err
 		return nil, fmt.Errorf("survey the primary: %w", err)
 	}
 	o.Expect = got.Primary
-	for _, m := range sys.Members() {
-		at := env["GAMEDAY_ADDRESS_"+strings.ToUpper(strings.ReplaceAll(m.Node.Name(), "-", "_"))]
-		if m.Role != fixtures.Standby {
-			continue
-		}
-		if at != "" && at == sys.Route().Target() {
-			got.Serving = m.Node.Name()
-			continue
-		}
-		one := replica{Node: m.Node.Name()}
+	for _, n := range standbys {
+		at := addressOf(env, n)
+		one := replica{Node: n.Name()}
 		if at == "" {
 			one.Error = "it has no address: its node is gone"
 		} else if one.Manifest, err = surveyOne(ctx, surveyor, at, o); err != nil {
@@ -125,6 +127,51 @@ func (r Replicas) Collect(ctx context.Context, sys fixtures.System) ([]byte, err
 		got.Standbys = append(got.Standbys, one)
 	}
 	return json.Marshal(got)
+}
+
+// find returns the nodes that are to hold a standby, and notes which one serves and which are replaced.
+func (got *replicas) find(ctx context.Context, sys fixtures.System, env map[string]string) (standbys []fixtures.Node) {
+	follower, can := sys.(fixtures.Follower)
+	follows := func(n fixtures.Node) (bool, error) {
+		if addressOf(env, n) == "" {
+			return false, errors.New("it has no address")
+		}
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		return follower.Follows(ctx, n)
+	}
+	var silent []fixtures.Node
+	others := 0
+	for _, m := range sys.Members() {
+		began, is, err := m.Role == fixtures.Standby, false, error(nil)
+		at := addressOf(env, m.Node)
+		if serves := at != "" && at == sys.Route().Target(); !serves && can {
+			is, err = follows(m.Node)
+		} else if serves {
+			if began {
+				got.Serving = m.Node.Name()
+			}
+			continue
+		}
+		switch {
+		case began && err != nil:
+			silent = append(silent, m.Node)
+		case began:
+			standbys = append(standbys, m.Node)
+		case is && err == nil:
+			standbys = append(standbys, m.Node)
+			others++
+		}
+	}
+	for _, n := range silent {
+		if others > 0 {
+			others--
+			got.Replaced = append(got.Replaced, n.Name())
+			continue
+		}
+		standbys = append(standbys, n)
+	}
+	return standbys
 }
 
 func surveyOne(ctx context.Context, s fixtures.Surveyor, at string, o fixtures.SurveyOptions) (*fixtures.Manifest, error) {
@@ -168,6 +215,9 @@ func (r Replicas) Judge(_ context.Context, e *Evidence) reports.CheckResult {
 			Summary: "not every standby follows: " + got.Follow, Question: reports.InService, Wanted: "all of them have applied everything",
 			Hint: "is it running, does it reach the primary, and is the log that it needs still there?",
 		})
+	}
+	for _, name := range got.Replaced {
+		j.note(reports.Finding{Summary: name + " does not answer, and another standby follows in its place", Where: reports.Place{Node: name}, Question: reports.InService})
 	}
 	j.samePrimary(got.Primary, e.Found)
 	for _, s := range got.Standbys {

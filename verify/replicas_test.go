@@ -155,6 +155,7 @@ func TestStandbysMustHoldWhatThePrimaryHolds(t *testing.T) {
 		{"a standby lags for ever", func(r *replicas) { r.Follow = "standby-2 has applied 0/1" }, reports.Failed, "not every standby follows: standby-2"},
 		{"the only standby serves now", func(r *replicas) { r.Standbys, r.Serving = nil, "standby-1" }, reports.Inconclusive, "was the only standby"},
 		{"there is no standby", func(r *replicas) { r.Standbys = nil }, reports.Inconclusive, "has no standby"},
+		{"one is lost and replaced", func(r *replicas) { r.Replaced = []string{"standby-0"} }, reports.Passed, "standby-0 does not answer, and another standby follows in its place"},
 		{"the primary was not read", func(r *replicas) { r.Primary = nil }, reports.Inconclusive, "no manifest of the primary"},
 		{"they were compared with another primary", func(r *replicas) {
 			r.Primary = again(t, r.Primary)
