@@ -88,9 +88,11 @@ func genPostgresActs() []Act {
 				AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_class = c.oid AND rulename <> '_RETURN') AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = c.oid)
 				AND NOT EXISTS (SELECT FROM pg_attrdef WHERE adrelid = c.oid)
 				AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attacl IS NOT NULL) AND`+genUser+genOwn("pg_class", "c.oid")),
-		ddl("D11", "a number is given out again", `SELECT schemaname || '.' || sequencename, format('SELECT setval(%L, %s)', format('%I.%I', schemaname, sequencename), last_value - increment_by),
+		// The log is up to 32 numbers and a cache ahead of what was given out, and so is a sequence that was recovered from it.
+		ddl("D11", "a number is given out again", `SELECT schemaname || '.' || sequencename, format('SELECT setval(%L, %s)', format('%I.%I', schemaname, sequencename), back),
 				format('SELECT setval(%L, %s)', format('%I.%I', schemaname, sequencename), last_value)
-			FROM pg_sequences WHERE last_value - increment_by >= min_value AND NOT cycle AND schemaname <> 'gameday'`),
+			FROM (SELECT *, last_value - (33 + cache_size) * increment_by AS back FROM pg_sequences) s
+			WHERE back BETWEEN min_value AND max_value AND NOT cycle AND schemaname <> 'gameday'`),
 		ddl("E1", "a role is gone: it has another name", `SELECT rolname, format('ALTER ROLE %I RENAME TO %I', rolname, rolname || '_gone'), format('ALTER ROLE %I RENAME TO %I', rolname || '_gone', rolname)
 			FROM pg_roles WHERE rolname !~ '^pg_|^gameday|_gone$' AND NOT rolsuper AND NOT rolreplication`),
 		ddl("E2", "a role lost its rights to a table", `SELECT n.nspname || '.' || c.relname || ' to ' || r.rolname, format('REVOKE ALL ON %I.%I FROM %I', n.nspname, c.relname, r.rolname), `+
