@@ -24,6 +24,9 @@ func TestServiceIsNotBackWithTheFirstRepairedRows(t *testing.T) {
 			return err
 		}
 		defer func() { err = errors.Join(err, h.Close()) }()
+		if _, err := h.Exec(ctx, "PRAGMA busy_timeout = 10000"); err != nil {
+			return err
+		}
 		for i := range batches {
 			const batch = `UPDATE payments SET amount = amount - 1 WHERE id %% 5 = 0 AND id * %d / (SELECT max(id) + 1 FROM payments) = %d`
 			if _, err := h.Exec(ctx, fmt.Sprintf(batch, batches, i)); err != nil {
