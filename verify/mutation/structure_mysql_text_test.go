@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -141,6 +142,11 @@ func shownChanges(ctx context.Context, conn *sql.Conn) (all []candidate, err err
 	return all, nil
 }
 
+// lostItsDefault is a column that may be NULL and is not NULL by default: whoever makes it anew gives it that default.
+func lostItsDefault(column string) bool {
+	return !strings.Contains(column, "DEFAULT") && !strings.Contains(column, "NOT NULL") && !strings.Contains(column, "GENERATED")
+}
+
 // lineChanges are changes of a column, an index or a constraint.
 func lineChanges(table, line string) (all []candidate) {
 	alter := "ALTER TABLE " + table + " "
@@ -158,7 +164,11 @@ func lineChanges(table, line string) (all []candidate) {
 		}
 	}
 	if m := columnShown.FindStringSubmatch(line); m != nil {
-		change(ofColumns, m[2], func(text string) string { return alter + "MODIFY COLUMN " + m[1] + " " + text })
+		of := slices.Clone(ofColumns)
+		for i := range of {
+			of[i].notTaken = of[i].notTaken || lostItsDefault(m[2])
+		}
+		change(of, m[2], func(text string) string { return alter + "MODIFY COLUMN " + m[1] + " " + text })
 	}
 	if m := indexShown.FindStringSubmatch(line); m != nil {
 		change(ofIndexes, m[1]+" "+m[2]+" "+m[3], func(text string) string { return alter + "DROP INDEX " + m[2] + ", ADD " + text })
