@@ -11,7 +11,7 @@ import (
 )
 
 // everyCheck is what a drill of level deep has, and the check that a scenario names which moves the primary.
-func everyCheck() []Check { return append(Default(), append(DeepChecks(), Fenced{})...) }
+func everyCheck() []Check { return append(Default(), append(AddedChecks(), Fenced{})...) }
 
 // collectedSound adds what those checks collect from a store with one standby, an archive and a spare machine, on which
 // nothing is wrong but what the scene has made wrong.
@@ -32,6 +32,7 @@ func collectedSound(t *testing.T, e *Evidence) {
 		Replicas{}.Name(): replicas{Primary: e.Found, Standbys: []replica{soundStandby(t, e, "standby-1")}},
 		Archive{}.Name():  archived{Files: []string{"000000020000000000000005", "000000020000000000000006", "000000020000000000000007"}},
 		Fenced{}.Name():   []fenced{{Node: "primary", Refused: "read-only", Started: true}, {Node: "standby-1", Serving: true, Accepted: true}},
+		Kept{}.Name():     keeping{Backups: []keptBackup{{Path: "/vault/base/1", Files: 3}}, Archive: 3},
 		Restart{}.Name():  restarted{Node: "spare", Manifest: afterwards(again(t, e.Found)), Durability: e.After},
 		Rearmed{}.Name():  rearmed{Backup: &fixtures.Backup{Bytes: 1}, Restored: "spare-2", Before: grown, After: afterwards(again(t, grown))},
 	} {
@@ -65,6 +66,9 @@ func wrongLater() []sabotage {
 	inArchive := func(edit func(a *archived)) func(*scene) { return collected(Archive{}, edit) }
 	restart := func(edit func(r *restarted)) func(*scene) { return collected(Restart{}, edit) }
 	next := func(edit func(r *rearmed)) func(*scene) { return collected(Rearmed{}, edit) }
+	kept := func(edit func(b *keptBackup)) func(*scene) {
+		return collected(Kept{}, func(k *keeping) { edit(&k.Backups[0]) })
+	}
 	old := func(edit func(o *fenced)) func(*scene) {
 		return collected(Fenced{}, func(all *[]fenced) { edit(&(*all)[0]) })
 	}
@@ -101,6 +105,12 @@ func wrongLater() []sabotage {
 		{"G16", "clients are not let in after a restart", "restart", plot{}, restart(func(r *restarted) { r.Silent = "no pg_hba.conf entry" }), f},
 		{"G2", "the service starts another data directory", "restart", plot{}, restart(func(r *restarted) { r.Manifest.Identity.Branch = "1" }), f},
 		{"Z3", "nobody restarted the server", "restart", plot{}, nobody(Restart{}), any},
+
+		{"F5", "the recovery used up its only backup", "kept", plot{}, kept(func(b *keptBackup) { b.Gone = some{Count: 3} }), f},
+		{"F5", "the recovery wrote to the backup", "kept", plot{}, kept(func(b *keptBackup) { b.Changed.add("base.tar") }), f},
+		{"F5", "the recovery put something into the backup", "kept", plot{}, kept(func(b *keptBackup) { b.Added.add("pg_wal/1") }), any},
+		{"F4", "the recovery deleted log that the backup needs", "kept", plot{}, collected(Kept{}, func(k *keeping) { k.Lost.add("000000010000000000000004") }), f},
+		{"Z3", "nobody looked whether the backups are still there", "kept", plot{}, nobody(Kept{}), any},
 
 		{"F5", "no backup can be taken any more", "rearmed", plot{}, next(func(r *rearmed) { r.NoBackup, r.Backup = "permission denied", nil }), f},
 		{"F4", "the archive throws everything away", "rearmed", plot{}, next(func(r *rearmed) { r.Stuck = "the archive has 3 files as before the last writes" }), f},

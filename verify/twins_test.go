@@ -79,6 +79,10 @@ func cleanTwins() []sabotage {
 			s.rec.Fault.Class = "outage"
 		}},
 		{id: "M", what: "a large objective for a recovery that is slow to say so", do: onRecord(func(r *reports.Record) { r.Recovery.EndedNS = 21 * second })},
+		{id: "M", what: "the backup and its log were expired once a new one had been taken", do: collected(Kept{}, func(k *keeping) {
+			k.New, k.Backups[0].Gone = []string{"/vault/base/2"}, some{Count: 3}
+			k.Lost.add("000000010000000000000004")
+		})},
 		{id: "M", what: "the recovery ended before service was back", do: onRecord(func(r *reports.Record) { r.Recovery.EndedNS = declaredNS + 1 })},
 	}...)
 }
