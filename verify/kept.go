@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -109,7 +110,7 @@ func (s *Stock) rewritten(now map[string]stored) bool {
 
 func (s *Stock) keptBackup(dir string, now map[string]stored, sums map[string]string) keptBackup {
 	k := keptBackup{Path: dir}
-	for _, name := range sortedNames(s.files) {
+	for _, name := range slices.Sorted(maps.Keys(s.files)) {
 		if !ofBackup(dir, name) {
 			continue
 		}
@@ -126,21 +127,12 @@ func (s *Stock) keptBackup(dir string, now map[string]stored, sums map[string]st
 			k.Touched.add(name)
 		}
 	}
-	for _, name := range sortedNames(now) {
+	for _, name := range slices.Sorted(maps.Keys(now)) {
 		if _, there := s.files[name]; !there && !s.forgotten[name] && ofBackup(dir, name) {
 			k.Added.add(name)
 		}
 	}
 	return k
-}
-
-func sortedNames(files map[string]stored) []string {
-	names := make([]string, 0, len(files))
-	for name := range files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // newBackups are the directories, or the files, that were not there, lie where a backup of before lay among others, and are no

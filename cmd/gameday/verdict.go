@@ -175,9 +175,10 @@ func (l *leftBehind) skipped() []skipped {
 	if l.report == nil {
 		return all
 	}
+	asked := l.report.Pending()
 	for _, s := range l.report.Specs() {
 		switch {
-		case s.State == "pending" && l.filtered && !slices.Contains(l.report.Pending(), s.Text()): // reported whatever the filters say
+		case s.State == "pending" && l.filtered && !slices.Contains(asked, s.Text()): // reported whatever the filters say
 		case s.State == "pending":
 			all = append(all, skipped{s.Text(), "pending"})
 		case s.State == "skipped" && s.Selected():
